@@ -1,0 +1,127 @@
+"""Checks of what callers hand in: each raises ValueError or TypeError, naming the argument."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labelbench_direct.core.types import Floats, Indices
+
+ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
+"""How far a row of scores may be from summing to 1: softmax in half precision stays within it."""
+
+_ROWS = 4096  # blocks of rows, so that no temporary array is as large as the scores
+
+
+def check_probabilities(probabilities: Any) -> Floats:
+    """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2."""
+    array = np.asarray(probabilities)
+    if array.ndim != 2:
+        raise ValueError(f"probabilities must have shape (examples, classes), got shape {array.shape}")
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise TypeError(f"probabilities must be float16, float32 or float64, got {array.dtype}")
+    if len(array) == 0:
+        raise ValueError(f"the pool is empty: probabilities have shape {array.shape}")
+    if array.shape[1] < 2:
+        raise ValueError(f"probabilities need at least 2 classes (columns), got shape {array.shape}")
+    for start in range(0, len(array), _ROWS):
+        rows = array[start : start + _ROWS]
+        off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
+        if not (rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE):  # false for not-a-number, too
+            _explain(rows, start)
+    return array
+
+
+def _explain(rows: Floats, start: int) -> None:
+    """Raise for the first bad row of a block that starts at row ``start``."""
+    for number, row in enumerate(rows, start):
+        if not np.isfinite(row).all():
+            raise ValueError(f"probabilities must be finite, row {number} has {row[~np.isfinite(row)][0]}")
+        if row.min() < 0:
+            raise ValueError(f"probabilities must not be negative, row {number} has {row.min()}")
+        if abs(total := row.sum(dtype=np.float64) - 1) > ROW_SUM_TOLERANCE:
+            raise ValueError(
+                f"each row of probabilities must sum to 1, row {number} sums to {total + 1:.6g}: "
+                "pass softmax scores, not logits"
+            )
+
+
+def check_not_one_hot(probabilities: Floats) -> None:
+    """Thresholds need graded scores: a pool of several examples must not be all zeros and ones."""
+    if len(probabilities) == 1:
+        return
+    for start in range(0, len(probabilities), _ROWS):
+        rows = probabilities[start : start + _ROWS]
+        if ((rows > 0) & (rows < 1)).any():
+            return
+    raise ValueError(
+        "probabilities are one-hot: every margin is 0 or -1, so no threshold separates anything; "
+        "pass the classifier's softmax scores"
+    )
+
+
+def check_integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    """A one-dimensional array of integers, as a new int64 array."""
+    array = np.asarray(values)
+    if array.size == 0 and array.ndim == 1:
+        return np.zeros(0, dtype=np.int64)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, got {array.dtype}")
+    return array.astype(np.int64)
+
+
+def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") -> Indices:
+    """Distinct pool indices in 0..N-1."""
+    array = check_integers(indices, name)
+    outside = (array < 0) | (array >= num_examples)
+    if outside.any():
+        raise ValueError(f"{name} must be in 0..{num_examples - 1} (the pool), got {array[outside][0]}")
+    values, counts = np.unique(array, return_counts=True)
+    if len(values) < len(array):
+        raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts.max()} times")
+    return array
+
+
+def check_labels(labels: ArrayLike, indices: Indices, num_classes: int) -> Indices:
+    """One label in 0..K-1 for each index."""
+    array = check_integers(labels, "labels")
+    if len(array) != len(indices):
+        raise ValueError(f"indices and labels must be of one length, got {len(indices)} and {len(array)}")
+    outside = (array < 0) | (array >= num_classes)
+    if outside.any():
+        example = indices[outside][0]
+        raise ValueError(f"labels must be in 0..{num_classes - 1}, got {array[outside][0]} for example {example}")
+    return array
+
+
+def check_count(value: Any, name: str, least: int) -> int:
+    """An integer of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)
+
+
+def check_choice(value: Any, name: str, choices: Collection[str]) -> None:
+    """One of a few strings."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_budget(budget: int, num_unlabeled: int) -> int:
+    """A budget of at most what is left; a larger one becomes that, with a warning."""
+    budget = check_count(budget, "budget", least=0)
+    if budget > num_unlabeled:
+        warnings.warn(
+            f"the budget is {budget} but only {num_unlabeled} examples are unlabeled: all of them are selected",
+            stacklevel=3,
+        )
+        return num_unlabeled
+    return budget

@@ -1,0 +1,89 @@
+"""The reduction to one dimension (section 4.1): what the annotated examples of one class's order say of thresholds.
+ A threshold t in 0..N cuts the order: the first t positions are called the class, the others are not. Its loss counts
+the annotated examples that it gets wrong, so it is a staircase with one step per annotated example: everything here
+costs O(annotated), never O(N).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from labelbench_direct.core.order import ClassOrder
+from labelbench_direct.core.types import Indices, Mask
+
+ThresholdTie = Literal["half", "lowest", "minority"]
+
+
+@dataclass(frozen=True)
+class OneVsRest:
+    """The annotated examples along one class's order.
+
+    ``positions`` (A,) ascending; ``is_class`` (A,) True where the label is the class; ``size`` the pool's N.
+    """
+
+    positions: Indices
+    is_class: Mask
+    size: int
+
+    @classmethod
+    def along(cls, order: ClassOrder, indices: Indices, is_class: Mask) -> OneVsRest:
+        """The reduction of pool ``indices`` (any order), whose labels are the class where ``is_class``."""
+        positions = order.positions[indices]
+        ascending = np.argsort(positions)
+        return cls(positions[ascending], is_class[ascending], len(order))
+
+    def annotate(self, positions: Indices, is_class: Mask) -> OneVsRest:
+        """The same with more annotated examples (any order)."""
+        positions = np.concatenate([self.positions, positions])
+        ascending = np.argsort(positions)
+        is_class = np.concatenate([self.is_class, is_class])[ascending]
+        return replace(self, positions=positions[ascending], is_class=is_class)
+
+    @cached_property
+    def losses(self) -> Indices:
+        """(A+1,): the loss of the thresholds with j annotated examples before them, j = 0..A."""
+        steps = np.where(self.is_class, -1, 1)
+        return np.concatenate([[0], np.cumsum(steps)]) + np.count_nonzero(self.is_class)
+
+    @cached_property
+    def lowest_thresholds(self) -> Indices:
+        """(A+1,): the lowest threshold of each step of ``losses``. Its highest is the next annotated position."""
+        return np.concatenate([[0], self.positions + 1])
+
+    @property
+    def highest_thresholds(self) -> Indices:
+        """(A+1,): the highest threshold of each step of ``losses``."""
+        return np.append(self.positions, self.size)
+
+    def loss(self, thresholds: Indices | int) -> Indices:
+        """L(t) = #{annotated i < t, not the class} + #{annotated i >= t, the class} (section 4.1)."""
+        losses: Indices = self.losses[np.searchsorted(self.positions, thresholds)]
+        return losses
+
+    def unlabeled_before(self, threshold: int) -> int:
+        """The number of positions before a threshold that nobody annotated."""
+        return threshold - int(np.searchsorted(self.positions, threshold))
+
+    def unlabeled_positions(self, ranks: Indices) -> Indices:
+        """The positions of the unlabeled examples with these ranks (0 = the first unlabeled one along the order)."""
+        unlabeled_before_annotated = self.positions - np.arange(len(self.positions))
+        return ranks + np.searchsorted(unlabeled_before_annotated, ranks, side="right")
+
+    def best_threshold(self, tie: ThresholdTie = "half") -> int:
+        """The optimal separation threshold over what is annotated (Eq. 1, by Lemma A.1): the argmin of the loss.
+
+        Ties are the rule, the loss being a staircase: ``half`` takes the one nearest to N/2, of two equally near ones
+        the lower (Algorithm 2); ``lowest`` the lowest; ``minority`` the highest where the class has fewer than half of
+        the labels, and the lowest elsewhere (section 4.1).
+        """
+        best = self.losses == self.losses.min()
+        lowest, highest = self.lowest_thresholds[best], self.highest_thresholds[best]
+        if tie == "half":
+            nearest = np.clip(self.size // 2, lowest, highest)
+            return int(nearest[np.argmin(np.abs(2 * nearest - self.size))])
+        is_minority = 2 * np.count_nonzero(self.is_class) < len(self.is_class)
+        return int(highest[-1] if tie == "minority" and is_minority else lowest[0])

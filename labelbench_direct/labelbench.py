@@ -1,0 +1,201 @@
+"""The one module that knows LabelBench, and what stands in for it where it is not installed.
+
+LabelBench's contract, as of its commit 9e23393: a strategy is built from a configuration and a data set, declares its
+``input_types``, and selects pool indices from what ``trainer.retrieve_inputs(input_types)`` returns.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from enum import IntEnum
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelbench_direct.core.types import Indices
+
+
+def _skeleton() -> ModuleType | None:
+    """LabelBench's module of strategies (it imports without torch), or None where LabelBench is not importable."""
+    try:
+        return importlib.import_module("LabelBench.skeleton.active_learning_skeleton")
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("LabelBench"):
+            raise
+        return None
+
+
+_labelbench = _skeleton()
+INSTALLED = _labelbench is not None
+
+
+class _Input(IntEnum):
+    """What a strategy can ask a trainer for; LabelBench's numbers."""
+
+    TRAIN_PRED = 0
+    VAL_PRED = 1
+    TEST_PRED = 2
+    TRAIN_LABEL = 3
+    VAL_LABEL = 4
+    TEST_LABEL = 5
+    TRAIN_LOSS = 6
+    VAL_LOSS = 7
+    TEST_LOSS = 8
+    TRAIN_EMBEDDING = 9
+    VAL_EMBEDDING = 10
+    TEST_EMBEDDING = 11
+
+
+ALInput: Any = _labelbench.ALInput if _labelbench else _Input
+
+
+class Dataset(Protocol):
+    """The part of LabelBench's ``ALDataset`` that strategies use. Labels are one-hot, (labeled, K)."""
+
+    num_classes: int
+    label_type: Any
+
+    def __len__(self) -> int: ...
+    def labeled_idxs(self) -> NDArray[Any]: ...
+    def update_labeled_idxs(self, new_idxs: Any) -> None: ...
+    def get_train_labels(self) -> NDArray[Any]: ...
+    def train(self) -> None: ...
+
+
+class Trainer(Protocol):
+    """The part of LabelBench's ``Trainer`` that strategies use."""
+
+    def retrieve_inputs(self, input_types: Any) -> list[NDArray[Any]]: ...
+
+
+_NOT_REGISTERED = "labelbench_direct"  # the name under which LabelBench would file the base class itself
+_Base: Any = _labelbench.Strategy if _labelbench else object
+
+
+class Strategy(_Base):  # type: ignore[misc]  # the base is decided at run time
+    """A strategy in LabelBench's sense: a subclass of LabelBench's ``Strategy`` where there is one.
+
+    Subclasses set ``strategy_name`` and ``input_types`` and define ``select``. Unlike LabelBench's own, defining one
+    registers nothing; ``register_strategy`` does, and says so when a name is taken.
+    """
+
+    strategy_name = _NOT_REGISTERED
+    input_types: list[Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Not LabelBench's hook, which would file the class at once and overwrite a namesake."""
+
+    def __init__(
+        self, strategy_config: dict[str, Any], dataset: Dataset, rng: np.random.Generator | None = None
+    ) -> None:
+        """``rng`` is the source of every random choice; without one (LabelBench passes none) each ``select`` seeds
+        one from numpy's global state, which LabelBench seeds from its ``--seed`` and its own strategies draw from.
+        """
+        self.strategy_config = strategy_config
+        self.dataset = dataset
+        self._rng = rng
+
+    def rng(self) -> np.random.Generator:
+        """The generator for one ``select``."""
+        if self._rng is not None:
+            return self._rng
+        return np.random.default_rng(np.random.randint(0, 2**32, dtype=np.uint32))  # noqa: NPY002  # as the host does
+
+    def select(self, trainer: Trainer, budget: int) -> Indices:
+        """``budget`` distinct unlabeled pool indices."""
+        raise NotImplementedError
+
+
+if _labelbench:
+    _labelbench.strategies.pop(_NOT_REGISTERED)
+
+
+def register_strategy(strategy: type[Strategy], *, keep_owner_as: str | None = None) -> None:
+    """File a strategy under its name in LabelBench's registry. Doing so again changes nothing.
+
+    With ``keep_owner_as``, LabelBench's own class of that name makes way on purpose and is kept under the name given.
+
+    Raises:
+        ModuleNotFoundError: LabelBench cannot be imported.
+        ValueError: the name, or ``keep_owner_as``, belongs to somebody else's class; nothing has changed.
+
+    """
+    if _labelbench is None:
+        raise ModuleNotFoundError(
+            "LabelBench cannot be imported, so there is no registry to register in: "
+            "start Python in a LabelBench checkout or put the checkout on PYTHONPATH"
+        )
+    importlib.import_module(
+        "LabelBench.strategy.strategies"
+    )  # files LabelBench's own first, so that they stay below ours
+    registry: dict[str, type] = _labelbench.strategies
+    name = strategy.strategy_name
+    owner = registry.get(name)
+    if owner is strategy:
+        return
+    if owner is not None:
+        if keep_owner_as is None or not owner.__module__.startswith("LabelBench."):
+            raise ValueError(f"strategy name {name!r} belongs to {_owner(owner)}; {_owner(strategy)} cannot take it")
+        kept = registry.get(keep_owner_as, owner)
+        if kept is not owner:
+            raise ValueError(
+                f"strategy name {keep_owner_as!r} belongs to {_owner(kept)}; {_owner(owner)} cannot take it"
+            )
+        registry[keep_owner_as] = owner
+    registry[name] = strategy
+
+
+def _owner(strategy: type) -> str:
+    return f"{strategy.__module__}.{strategy.__qualname__}"
+
+
+def is_multi_label(dataset: Dataset) -> bool:
+    """Whether examples of the data set may belong to several classes at once."""
+    return bool(getattr(dataset.label_type, "name", dataset.label_type) == "MULTI_LABEL")
+
+
+def labeled_indices(dataset: Dataset) -> Indices:
+    """The labeled pool indices in the order of labeling; empty before the first batch."""
+    labeled = np.asarray(dataset.labeled_idxs())
+    return labeled.astype(np.int64) if labeled.ndim == 1 else np.zeros(0, dtype=np.int64)
+
+
+def _as_trained_on(dataset: Dataset) -> Dataset:
+    """A shallow copy that hands out the labels that training sees, as the corrupter left them.
+
+    ``train()`` switches a data set from its clean labels to those, and its ``train_dataset`` with it.
+    """
+    view = copy.copy(dataset)
+    if hasattr(view, "train_dataset"):
+        view.train_dataset = copy.copy(view.train_dataset)
+    view.train()
+    return view
+
+
+def labeled_labels(dataset: Dataset) -> Indices:
+    """The labels, 0..K-1, of ``labeled_indices(dataset)``, as the annotators gave them."""
+    if len(labeled_indices(dataset)) == 0:
+        return np.zeros(0, dtype=np.int64)
+    labels: Indices = _as_trained_on(dataset).get_train_labels().argmax(axis=1)
+    return labels
+
+
+class Annotator:
+    """Plays the annotators: answers with the labels that training sees.
+
+    Reads them through public methods of a shallow copy on which every example counts as labeled, and never through
+    ``ALInput.TRAIN_LABEL``, which in LabelBench are the clean ones. The data set itself stays as it is.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        num_labeled = len(labeled_indices(dataset))
+        everything = _as_trained_on(dataset)
+        everything.update_labeled_idxs(np.arange(len(dataset)))
+        self._labels: Indices = everything.get_train_labels()[num_labeled:].argmax(axis=1)
+
+    def __call__(self, indices: Indices) -> Indices:
+        """The labels, 0..K-1, of pool indices."""
+        return self._labels[indices]

@@ -1,0 +1,156 @@
+"""Ask and tell: DIRECT with annotators in the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.checks import (
+    check_budget,
+    check_count,
+    check_indices,
+    check_labels,
+    check_not_one_hot,
+    check_probabilities,
+)
+from labelbench_direct.core.direct import Findings, direct
+from labelbench_direct.core.options import Options
+from labelbench_direct.core.order import PoolOrders
+from labelbench_direct.core.types import Indices
+from labelbench_direct.core.version_space import VersionSpace
+
+
+class DirectSession:
+    """Collect ``budget`` labels with DIRECT (Algorithm 2), asking for at most ``parallel`` at a time.
+
+    Example::
+
+        session = DirectSession(probabilities, labeled, labels, budget=100, parallel=5, rng=np.random.default_rng(0))
+        while not session.done:
+            indices = session.ask()
+            session.tell(indices, annotate(indices))
+
+    Args:
+        probabilities: (N, K) softmax scores of the pool in float16, float32 or float64. Read, never copied whole nor
+            changed; they must stay as they are while the session lasts.
+        labeled: (L,) pool indices labeled so far; may be empty.
+        labels: (L,) their labels in 0..K-1, as the annotators gave them.
+        budget: how many labels to collect, the paper's B_train. More than what is unlabeled: all of it, with a warning.
+        parallel: the most labels waited for at any time, the paper's B_parallel.
+        rng: where every random choice is drawn from. Same state, same inputs and answers: same queries.
+        options: what the paper leaves open.
+
+    Raises:
+        ValueError, TypeError: an argument is not as above. The message names it and says what was expected.
+
+    """
+
+    def __init__(
+        self,
+        probabilities: ArrayLike,
+        labeled: ArrayLike,
+        labels: ArrayLike,
+        *,
+        budget: int,
+        parallel: int,
+        rng: np.random.Generator,
+        options: Options | None = None,
+    ) -> None:
+        scores = check_probabilities(probabilities)
+        check_not_one_hot(scores)
+        self._num_examples, self._num_classes = scores.shape
+        indices = check_indices(labeled, self._num_examples, "labeled")
+        known_labels = check_labels(labels, indices, self._num_classes)
+        parallel = check_count(parallel, "parallel", least=1)
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a np.random.Generator, such as np.random.default_rng(0), got {rng!r}")
+        self._budget = check_budget(budget, self._num_examples - len(indices))
+        self._found = Findings()
+        self._run: Generator[Indices, Indices, None] = direct(
+            PoolOrders(scores),
+            Annotations(indices, known_labels, self._budget),
+            self._budget,
+            parallel,
+            rng,
+            options or Options(),
+            self._found,
+        )
+        self._answers: dict[int, int] = {}  # every answer so far, by pool index
+        self._batch = np.zeros(0, dtype=np.int64)  # what the algorithm waits for, whole
+        self._handed_out = 0  # how much of the batch has been asked
+        self._done = False
+        self._advance(None)
+
+    def ask(self) -> Indices:
+        """The next pool indices to annotate, at most ``parallel``, each handed out once.
+
+        Empty while the answers that decide what to ask next are still out, and when the session is done.
+        """
+        indices = self._batch[self._handed_out :].copy()
+        self._handed_out = len(self._batch)
+        return indices
+
+    def tell(self, indices: ArrayLike, labels: ArrayLike) -> None:
+        """The labels of examples that were asked for: in any order, and in parts.
+
+        Telling the same answer again is harmless. Raises before anything has changed: ValueError for examples that were
+        not asked for, labels outside 0..K-1, another answer than the one given before, arrays of two lengths.
+        """
+        told = check_indices(indices, self._num_examples)
+        answers = check_labels(labels, told, self._num_classes)
+        asked = set(self._batch[: self._handed_out].tolist())
+        new = dict(zip(told.tolist(), answers.tolist(), strict=True))
+        for index, label in new.items():
+            if index not in asked and index not in self._answers:
+                raise ValueError(f"told the label of example {index}, which was not asked for")
+            if self._answers.get(index, label) != label:
+                raise ValueError(f"example {index} was told to be {self._answers[index]} before, and now {label}")
+        self._answers.update(new)
+        if self._handed_out and all(index in self._answers for index in self._batch.tolist()):
+            self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent: every label has been asked for and told."""
+        return self._done
+
+    @property
+    def pending(self) -> Indices:
+        """The pool indices that were asked for and not told yet."""
+        asked = self._batch[: self._handed_out]
+        return np.array([index for index in asked.tolist() if index not in self._answers], dtype=np.int64)
+
+    @property
+    def told(self) -> Mapping[int, int]:
+        """The answers so far: pool index to label, in the order of telling."""
+        return dict(self._answers)
+
+    @property
+    def remaining(self) -> int:
+        """How many labels of the budget have not been told yet."""
+        return self._budget - len(self._answers)
+
+    @property
+    def thresholds(self) -> Mapping[int, int]:
+        """The estimated threshold of each class that has been reached by the second phase: the number of examples,
+        from the front of the class's order, that are called the class.
+        """
+        return dict(self._found.thresholds)
+
+    @property
+    def version_spaces(self) -> Mapping[int, Sequence[VersionSpace]]:
+        """How each class's version space has moved, from the initial one to the present one; by class, once its
+        search began.
+        """
+        return {k: tuple(spaces) for k, spaces in self._found.version_spaces.items()}
+
+    def _advance(self, labels: Indices | None) -> None:
+        """Run the algorithm to its next batch."""
+        try:
+            self._batch = next(self._run) if labels is None else self._run.send(labels)
+        except StopIteration:
+            self._batch, self._done = np.zeros(0, dtype=np.int64), True
+        self._handed_out = 0

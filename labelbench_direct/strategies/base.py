@@ -1,0 +1,89 @@
+"""What all strategies share: reading the pool's state from LabelBench's interfaces, and the checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from labelbench_direct.core.checks import check_budget, check_indices, check_labels, check_probabilities
+from labelbench_direct.core.types import Floats, Indices
+from labelbench_direct.labelbench import (
+    ALInput,
+    Dataset,
+    Strategy,
+    Trainer,
+    is_multi_label,
+    labeled_indices,
+    labeled_labels,
+)
+
+
+@dataclass(frozen=True)
+class PoolState:
+    """What a strategy knows of the pool when it selects."""
+
+    probabilities: Floats
+    """(N, K) softmax scores."""
+    labeled: Indices
+    """(L,) pool indices in the order of labeling."""
+    labels: Indices
+    """(L,) their labels, as the annotators gave them."""
+
+    @property
+    def unlabeled(self) -> Indices:
+        """(N - L,) ascending pool indices."""
+        is_unlabeled = np.ones(len(self.probabilities), dtype=bool)
+        is_unlabeled[self.labeled] = False
+        return np.flatnonzero(is_unlabeled)
+
+
+class PoolStrategy(Strategy):
+    """A strategy that chooses from a ``PoolState``. Subclasses define ``choose`` and list their ``config_keys``."""
+
+    config_keys: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self, strategy_config: dict[str, Any], dataset: Dataset, rng: np.random.Generator | None = None
+    ) -> None:
+        super().__init__(strategy_config, dataset, rng)
+        self.input_types = [ALInput.TRAIN_PRED]
+        allowed = {"strategy_name", *self.config_keys}
+        for key in strategy_config:
+            if key not in allowed:
+                raise ValueError(
+                    f"unknown key {key!r} in the configuration of strategy {self.strategy_name!r}; "
+                    f"known are {', '.join(sorted(allowed))}"
+                )
+        if is_multi_label(dataset):
+            raise ValueError(
+                f"strategy {self.strategy_name!r} needs one class for each example; this data set is multi-label"
+            )
+
+    def select(self, trainer: Trainer, budget: int) -> Indices:
+        """``budget`` distinct unlabeled pool indices, or with a warning all that are left when they are fewer."""
+        (scores,) = trainer.retrieve_inputs(self.input_types)
+        probabilities = check_probabilities(scores)
+        if len(probabilities) != len(self.dataset):
+            raise ValueError(f"the pool has {len(self.dataset)} examples, but the trainer scored {len(probabilities)}")
+        labeled = check_indices(labeled_indices(self.dataset), len(probabilities), "labeled_idxs()")
+        labels = check_labels(labeled_labels(self.dataset), labeled, probabilities.shape[1])
+        budget = check_budget(budget, len(probabilities) - len(labeled))
+        return self.choose(PoolState(probabilities, labeled, labels), budget, self.rng())
+
+    def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
+        """Exactly ``budget`` of ``pool.unlabeled``."""
+        raise NotImplementedError
+
+
+def least(values: Floats, candidates: Indices, budget: int) -> Indices:
+    """The ``budget`` candidates with the least values, least first, equal values by ascending pool index.
+
+    ``values``: one for each candidate; ``candidates`` ascending.
+    """
+    if budget == 0:
+        return candidates[:0]
+    bound = np.partition(values, budget - 1)[budget - 1]
+    within = np.flatnonzero(values <= bound)
+    return candidates[within[np.argsort(values[within], kind="stable")[:budget]]]

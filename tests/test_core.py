@@ -1,0 +1,186 @@
+"""The core against the oracle in plain loops (algorithm: Eq. 1, Eq. 2, Algorithms 1 and 2)."""
+
+import itertools
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pools import lines, score_matrices, seeds
+
+from labelbench_direct.core.direct import nearest_unlabeled
+from labelbench_direct.core.one_vs_rest import OneVsRest
+from labelbench_direct.core.order import ClassOrder, PoolOrders, class_order, margin_score
+from labelbench_direct.core.version_space import VersionSpace, initial_version_space, shrink
+
+
+@given(score_matrices())
+def test_class_order_equals_oracle(probabilities):
+    for k in range(probabilities.shape[1]):
+        assert class_order(probabilities, k).tolist() == oracle.class_order(probabilities, k)
+
+
+@given(score_matrices(max_examples=40))
+def test_fast_order_equals_reference(probabilities):
+    orders = PoolOrders(probabilities)
+    for k in range(probabilities.shape[1]):
+        np.testing.assert_array_equal(orders[k].indices, class_order(probabilities, k))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_fast_order_equals_reference_on_large_pool(dtype, num_classes):
+    logits = np.random.default_rng(0).normal(scale=8, size=(5000, num_classes)).astype(np.float16).astype(np.float64)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    probabilities = np.asfortranarray(probabilities.astype(dtype))
+    orders = PoolOrders(probabilities)
+    for k in range(num_classes):
+        np.testing.assert_array_equal(orders[k].indices, class_order(probabilities, k))
+
+
+@given(score_matrices(max_classes=2))
+def test_two_classes_are_ordered_by_their_score(probabilities):
+    for k in (0, 1):
+        score = probabilities[:, k][class_order(probabilities, k)]
+        assert (score[1:] <= score[:-1]).all()
+
+
+@given(score_matrices())
+def test_margin_is_zero_where_predicted_and_negative_elsewhere(probabilities):
+    for k in range(probabilities.shape[1]):
+        predicted = probabilities[:, k] == probabilities.max(axis=1)
+        margin = margin_score(probabilities, k)
+        assert (margin[predicted] == 0).all()
+        assert (margin[~predicted] < 0).all()
+
+
+def test_class_order_inverts():
+    order = ClassOrder(np.array([2, 0, 1]))
+    assert order.positions.tolist() == [1, 2, 0]
+    assert len(order) == 3
+
+
+@given(lines())
+def test_loss_equals_oracle(drawn):
+    line, core = drawn
+    thresholds = np.arange(len(line) + 1)
+    assert core.loss(thresholds).tolist() == [oracle.loss(line, t) for t in thresholds]
+
+
+@given(lines())
+def test_least_loss_is_highest_agreement(drawn):
+    """Lemma A.1."""
+    line, core = drawn
+    losses = core.loss(np.arange(len(line) + 1))
+    agreements = [oracle.agreement(line, t) for t in range(len(line) + 1)]
+    assert set(np.flatnonzero(losses == losses.min())) == set(np.flatnonzero(agreements == np.max(agreements)))
+
+
+@given(lines(), st.sampled_from(["half", "lowest", "minority"]))
+def test_best_threshold_equals_oracle(drawn, tie):
+    line, core = drawn
+    assert core.best_threshold(tie) == oracle.best_threshold(line, tie)
+
+
+@given(lines())
+def test_initial_version_space_equals_oracle(drawn):
+    line, core = drawn
+    space = initial_version_space(core)
+    assert (space.low, space.high) == oracle.initial_version_space(line)
+
+
+@given(lines())
+def test_candidates_equal_oracle(drawn):
+    line, core = drawn
+    space = initial_version_space(core)
+    candidates = [i for i in range(space.low, space.high) if line[i] is None]
+    assert space.candidates(core) == len(candidates)
+    sample = space.sample(core, len(candidates), np.random.default_rng(0))
+    assert sorted(sample.tolist()) == candidates
+
+
+@given(
+    lines(),
+    st.integers(1, 16),
+    st.sampled_from(["positions", "candidates"]),
+    st.booleans(),
+    st.sampled_from(["initial", "everything"]),
+)
+def test_shrink_takes_the_middle_of_the_oracles_windows(drawn, size, unit, keep_best, start):
+    line, core = drawn
+    space = initial_version_space(core) if start == "initial" else VersionSpace(0, len(line))
+    windows = oracle.sub_intervals(line, (space.low, space.high), size, unit, keep_best)
+    got = shrink(space, core, size, np.random.default_rng(0), unit=unit, keep_best=keep_best)
+    assert (got.low, got.high) == windows[(len(windows) - 1) // 2]
+
+
+@given(lines(), st.integers(1, 16), st.sampled_from(["positions", "candidates"]), st.booleans(), seeds)
+def test_random_shrink_draws_from_the_oracles_windows(drawn, size, unit, keep_best, seed):
+    line, core = drawn
+    space = VersionSpace(0, len(line))
+    windows = oracle.sub_intervals(line, (space.low, space.high), size, unit, keep_best)
+    got = shrink(space, core, size, np.random.default_rng(seed), unit=unit, keep_best=keep_best, tie="random")
+    assert (got.low, got.high) == windows[np.random.default_rng(seed).integers(len(windows))]
+
+
+@given(lines(), st.data(), st.sampled_from(["position", "balanced"]))
+def test_nearest_unlabeled_equals_oracle(drawn, data, nearest):
+    line, core = drawn
+    t = data.draw(st.integers(0, len(line)))
+    count = data.draw(st.integers(0, line.count(None)))
+    assert nearest_unlabeled(core, t, count, nearest).tolist() == oracle.nearest_unlabeled(line, t, count, nearest)
+
+
+@given(lines(), st.data())
+def test_annotating_in_parts_equals_annotating_at_once(drawn, data):
+    line, core = drawn
+    first = np.array(data.draw(st.lists(st.booleans(), min_size=len(core.positions), max_size=len(core.positions))))
+    first = first.astype(bool)
+    part = OneVsRest(core.positions[first], core.is_class[first], len(line))
+    whole = part.annotate(core.positions[~first][::-1], core.is_class[~first][::-1])
+    assert whole.positions.tolist() == core.positions.tolist()
+    assert whole.is_class.tolist() == core.is_class.tolist()
+
+
+@given(st.integers(1, 30), st.data())
+def test_separable_labels_never_lose_the_true_threshold(size, data):
+    """Whatever is annotated, in whatever rounds: the truth stays in the version space, and so does the estimate."""
+    truth = data.draw(st.integers(0, size))
+    rng = np.random.default_rng(data.draw(seeds))
+    unit = data.draw(st.sampled_from(["positions", "candidates"]))
+    tie = data.draw(st.sampled_from(["middle", "random"]))
+    line = OneVsRest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), size)
+    space = initial_version_space(line)
+    while space.candidates(line):
+        positions = space.sample(line, min(data.draw(st.integers(1, 4)), space.candidates(line)), rng)
+        line = line.annotate(positions, positions < truth)
+        target = data.draw(st.integers(1, size))
+        narrower = shrink(space, line, target, rng, unit=unit, tie=tie)
+        assert space.low <= narrower.low <= narrower.high <= space.high
+        space = narrower
+        assert space.low <= truth <= space.high
+        assert line.loss(truth) == 0
+        assert space.low <= line.best_threshold() <= space.high
+    assert line.best_threshold() == truth  # nothing is left to ask: the search has found it exactly
+
+
+def test_as_printed_a_tie_can_lose_the_true_threshold():
+    """Why ``keep_best`` exists: one label, all thresholds after it fit it, and the printed rule drops some of them."""
+    line = OneVsRest(np.array([0]), np.array([True]), 10)
+    rng = np.random.default_rng(0)
+    spaces = [shrink(VersionSpace(0, 10), line, 3, rng, keep_best=keep) for keep in (False, True)]
+    assert spaces == [VersionSpace(4, 6), VersionSpace(1, 10)]
+    for truth in range(1, 11):
+        assert oracle.loss([True] + [None] * 9, truth) == 0
+
+
+def test_version_space_of_contradicting_labels_holds_all_contradictions():
+    for line in itertools.product([None, True, False], repeat=6):
+        positions = [i for i, label in enumerate(line) if label is not None]
+        core = OneVsRest(np.array(positions, dtype=int), np.array([line[i] for i in positions], dtype=bool), 6)
+        space = initial_version_space(core)
+        for i, j in itertools.combinations(positions, 2):
+            if line[i] is False and line[j] is True:
+                assert space.low <= i
+                assert j < space.high

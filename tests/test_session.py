@@ -1,0 +1,362 @@
+"""The session as its callers see it: the properties that must hold, the whole algorithm against the oracle, bad
+input.
+"""
+
+import contextlib
+import subprocess
+import sys
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pools import all_options, pools, seeds
+
+from labelbench_direct import DirectSession, Options
+from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.order import PoolOrders
+from labelbench_direct.core.vreduce import vreduce
+
+
+def start(pool, budget, parallel=3, seed=0, options=None, labels=None):
+    labels = pool.labels if labels is None else labels
+    return DirectSession(
+        pool.probabilities,
+        pool.labeled,
+        labels[pool.labeled],
+        budget=budget,
+        parallel=parallel,
+        rng=np.random.default_rng(seed),
+        options=options,
+    )
+
+
+def run(session, labels):
+    """Answer everything at once; the batches in order."""
+    batches = []
+    while not session.done:
+        batches.append(session.ask())
+        session.tell(batches[-1], labels[batches[-1]])
+    return batches
+
+
+@given(pools(), st.integers(0, 12), st.integers(1, 6), seeds, all_options)
+def test_whole_algorithm_equals_oracle(pool, budget, parallel, seed, options):
+    budget = min(budget, pool.num_unlabeled)
+    batches = run(start(pool, budget, parallel, seed, options), pool.labels)
+    known = {index: pool.labels[index] for index in pool.labeled.tolist()}
+    rng = np.random.default_rng(seed)
+    expected = oracle.direct(pool.probabilities, known, pool.labels.__getitem__, budget, parallel, rng, options)
+    assert [index for batch in batches for index in batch.tolist()] == expected
+
+
+@given(pools(), st.integers(0, 12), st.integers(1, 6), seeds, all_options)
+def test_exactly_the_budget_distinct_and_unlabeled(pool, budget, parallel, seed, options):
+    budget = min(budget, pool.num_unlabeled)
+    session = start(pool, budget, parallel, seed, options)
+    batches = run(session, pool.labels)
+    asked = [index for batch in batches for index in batch.tolist()]
+    assert len(asked) == len(set(asked)) == budget
+    assert not set(asked) & set(pool.labeled.tolist())
+    assert set(asked) <= set(range(len(pool.labels)))
+    assert all(1 <= len(batch) <= parallel for batch in batches)
+    assert session.remaining == 0
+    assert list(session.told) == asked
+
+
+@given(pools(), st.integers(0, 12), seeds, all_options)
+def test_labels_not_asked_for_change_nothing(pool, budget, seed, options):
+    """Property 1: after each label that was never asked for is replaced, the queries are the same."""
+    budget = min(budget, pool.num_unlabeled)
+    asked = np.concatenate([*run(start(pool, budget, 3, seed, options), pool.labels), [-1]])
+    seen = np.union1d(asked, pool.labeled)
+    poisoned = np.full_like(pool.labels, 10**9)
+    poisoned[seen[seen >= 0]] = pool.labels[seen[seen >= 0]]
+    again = np.concatenate([*run(start(pool, budget, 3, seed, options, poisoned), poisoned), [-1]])
+    assert again.tolist() == asked.tolist()
+
+
+@given(pools(), st.integers(0, 12), seeds, all_options)
+def test_same_seed_same_queries_and_global_state_untouched(pool, budget, seed, options):
+    budget = min(budget, pool.num_unlabeled)
+    probabilities = pool.probabilities.copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second = (run(start(pool, budget, 3, seed, options), pool.labels) for _ in range(2))
+    assert [batch.tolist() for batch in first] == [batch.tolist() for batch in second]
+    assert np.random.get_state()[1].tolist() == before.tolist()  # noqa: NPY002
+    assert np.array_equal(pool.probabilities, probabilities)
+
+
+@given(pools(), st.integers(0, 12), seeds, all_options)
+def test_row_order_is_irrelevant_up_to_ties(pool, budget, seed, options):
+    """Property 3. Ties go by pool index, so scores without ties are made from the drawn ones."""
+    budget = min(budget, pool.num_unlabeled)
+    rng = np.random.default_rng(seed)
+    scores = rng.dirichlet(np.ones(pool.num_classes), len(pool.labels))
+    shuffle = rng.permutation(len(pool.labels))  # row i of the shuffled pool is row shuffle[i] of the other
+    place = np.argsort(shuffle)
+
+    def queries(probabilities, labels, labeled):
+        session = DirectSession(
+            probabilities,
+            labeled,
+            labels[labeled],
+            budget=budget,
+            parallel=2,
+            rng=np.random.default_rng(seed),
+            options=options,
+        )
+        return [index for batch in run(session, labels) for index in batch.tolist()]
+
+    plain = queries(scores, pool.labels, pool.labeled)
+    shuffled = queries(scores[shuffle], pool.labels[shuffle], place[pool.labeled])
+    assert shuffle[shuffled].tolist() == plain
+
+
+@given(pools(max_classes=2), st.integers(0, 12), seeds, all_options)
+def test_increasing_transforms_of_the_order_change_nothing(pool, budget, seed, options):
+    """Property 5, with two classes, where any increasing map of one score is an increasing map of both orders."""
+    budget = min(budget, pool.num_unlabeled)
+    score = pool.probabilities[:, 0].astype(np.float64)
+    _, rank = np.unique(score, return_inverse=True)
+    grid = (rank + 1) / (len(score) + 2)
+
+    def queries(score):
+        session = DirectSession(
+            np.stack([score, 1 - score], axis=1),
+            pool.labeled,
+            pool.labels[pool.labeled],
+            budget=budget,
+            parallel=2,
+            rng=np.random.default_rng(seed),
+            options=options,
+        )
+        return [batch.tolist() for batch in run(session, pool.labels)]
+
+    assert queries(grid) == queries(grid**3)
+
+
+@given(st.integers(4, 40), st.data())
+def test_noiseless_separable_search_brackets_the_truth(size, data):
+    """Property 6: two classes separated at ``truth`` in the order of class 0; nothing is known at the start."""
+    truth = data.draw(st.integers(0, size))
+    seed = data.draw(seeds)
+    budget = data.draw(st.integers(0, size))
+    score = np.linspace(0.99, 0.01, size)
+    labels = (np.arange(size) >= truth).astype(int)
+    session = DirectSession(
+        np.stack([score, 1 - score], axis=1),
+        [],
+        [],
+        budget=budget,
+        parallel=data.draw(st.integers(1, 5)),
+        rng=np.random.default_rng(seed),
+    )
+    run(session, labels)
+    assert all(space.low <= truth <= space.high for space in session.version_spaces[0])
+    assert all(space.low <= size - truth <= space.high for space in session.version_spaces[1])
+    for k in (0, 1):  # as near to the truth as the labels of the search allow
+        last = session.version_spaces[k][-1]
+        assert last.low <= session.thresholds[k] <= last.high
+
+
+def test_resolution_grows_with_the_rounds():
+    """Property 6: B labels cut the gap that holds the truth to 2 / (B + 1) of it on average, in each of m rounds."""
+    size, parallel, rounds, trials = 2000, 4, 3, 1000
+    score = np.linspace(0.99, 0.01, size)
+    order = PoolOrders(np.stack([score, 1 - score], axis=1))[0]
+    rng = np.random.default_rng(0)
+    errors, spans = [], []
+    for _ in range(trials):
+        truth = int(rng.integers(0, size + 1))
+        known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), parallel * rounds)
+        spaces: list = []
+        search = vreduce(known, order, 0, parallel * rounds, parallel, rng, Options(), spaces)
+        indices = next(search)
+        with contextlib.suppress(StopIteration):
+            while True:
+                indices = search.send((indices >= truth).astype(int))
+        errors.append(abs(known.along(order, 0).best_threshold() - truth))
+        spans.append(spaces[-1].high - spaces[-1].low)
+        assert errors[-1] <= spans[-1]
+    assert np.mean(spans) <= size * (2 / (parallel + 1)) ** rounds
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_dtypes_and_layouts(dtype, order):
+    scores = np.array(
+        [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5], [1.0, 0.0, 0.0]], dtype=dtype, order=order
+    )
+    session = DirectSession(scores, [0], [0], budget=3, parallel=2, rng=np.random.default_rng(0))
+    assert sorted(np.concatenate(run(session, np.zeros(4, dtype=int))).tolist()) == [1, 2, 3]
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """Answers in any order, in parts, repeated, with wrong ones in between: nothing but the labels counts."""
+
+    @initialize(pool=pools(), seed=seeds, parallel=st.integers(1, 5), options=all_options, data=st.data())
+    def begin(self, pool, seed, parallel, options, data):
+        budget = data.draw(st.integers(0, pool.num_unlabeled))
+        self.pool, self.parallel, self.budget = pool, parallel, budget
+        self.session = start(pool, budget, parallel, seed, options)
+        self.expected = [i for batch in run(start(pool, budget, parallel, seed, options), pool.labels) for i in batch]
+        self.asked = []
+
+    @rule()
+    def ask(self):
+        self.asked += self.session.ask().tolist()
+
+    @precondition(lambda self: len(self.session.pending))
+    @rule(data=st.data())
+    def tell_some(self, data):
+        some = data.draw(st.lists(st.sampled_from(self.session.pending.tolist()), unique=True))
+        self.session.tell(some, self.pool.labels[some] if some else [])
+
+    @precondition(lambda self: self.session.told)
+    @rule(data=st.data())
+    def tell_again(self, data):
+        index = data.draw(st.sampled_from(list(self.session.told)))
+        self.session.tell([index], [self.pool.labels[index]])
+        with pytest.raises(ValueError, match="before"):
+            self.session.tell([index], [(self.pool.labels[index] + 1) % self.pool.num_classes])
+
+    @precondition(lambda self: self.session.pending.size)
+    @rule()
+    def wrong_tells_change_nothing(self):
+        index = int(self.session.pending[0])
+        told, pending = dict(self.session.told), self.session.pending.tolist()
+        never = set(range(len(self.pool.labels))) - set(self.asked)
+        for other in list(never)[:1]:
+            with pytest.raises(ValueError, match="not asked for"):
+                self.session.tell([index, other], [0, 0])
+        with pytest.raises(ValueError, match="labels must be in"):
+            self.session.tell([index], [self.pool.num_classes])
+        with pytest.raises(ValueError, match="distinct"):
+            self.session.tell([index, index], [0, 0])
+        assert self.session.told == told
+        assert self.session.pending.tolist() == pending
+
+    @invariant()
+    def never_more_pending_than_annotators(self):
+        if hasattr(self, "session"):
+            assert len(self.session.pending) <= self.parallel
+            assert self.asked == self.expected[: len(self.asked)]
+            assert self.session.remaining == self.budget - len(self.session.told)
+
+    def teardown(self):
+        if hasattr(self, "session"):
+            while not self.session.done:
+                self.asked += self.session.ask().tolist()
+                pending = self.session.pending[::-1]
+                self.session.tell(pending, self.pool.labels[pending])
+            assert self.asked == self.expected
+
+
+TestSessionMachine = SessionMachine.TestCase
+TestSessionMachine.settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+
+GOOD = np.array([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+
+
+def session_of(probabilities=GOOD, labeled=(), labels=(), budget=1, parallel=1, rng=None, options=None):
+    rng = np.random.default_rng(0) if rng is None else rng
+    return DirectSession(probabilities, labeled, labels, budget=budget, parallel=parallel, rng=rng, options=options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"probabilities": np.full((3, 2), np.nan)}, ValueError, r"must be finite, row 0 has nan"),
+        ({"probabilities": np.array([[0.5, 0.5], [np.inf, 0]])}, ValueError, r"must be finite, row 1 has inf"),
+        ({"probabilities": np.array([[0.5, 0.5], [1.5, -0.5]])}, ValueError, r"not be negative, row 1 has -0.5"),
+        ({"probabilities": np.array([[0.5, 0.5], [0.5, 0.51]])}, ValueError, r"row 1 sums to 1.01: pass softmax"),
+        ({"probabilities": np.array([0.5, 0.5])}, ValueError, r"shape \(examples, classes\), got shape \(2,\)"),
+        ({"probabilities": np.ones((3, 1))}, ValueError, "at least 2 classes"),
+        ({"probabilities": np.ones((0, 2))}, ValueError, "pool is empty"),
+        ({"probabilities": np.eye(3)}, ValueError, "one-hot"),
+        ({"probabilities": np.eye(3, dtype=int)}, TypeError, "float16, float32 or float64, got int64"),
+        ({"labeled": [3], "labels": [0]}, ValueError, r"labeled must be in 0..2 \(the pool\), got 3"),
+        ({"labeled": [-1], "labels": [0]}, ValueError, "labeled must be in 0..2"),
+        ({"labeled": [1, 1], "labels": [0, 0]}, ValueError, "labeled must be distinct, 1 is there 2 times"),
+        ({"labeled": [1], "labels": [2]}, ValueError, "labels must be in 0..1, got 2 for example 1"),
+        ({"labeled": [1], "labels": [-1]}, ValueError, "labels must be in 0..1, got -1"),
+        ({"labeled": [1], "labels": []}, ValueError, "one length, got 1 and 0"),
+        ({"labeled": [1], "labels": [0.5]}, TypeError, "labels must be integers, got float64"),
+        ({"labeled": [[1]], "labels": [0]}, ValueError, "labeled must be one-dimensional"),
+        ({"budget": -1}, ValueError, "budget must be at least 0, got -1"),
+        ({"budget": 1.0}, TypeError, "budget must be an integer, got 1.0"),
+        ({"parallel": 0}, ValueError, "parallel must be at least 1, got 0"),
+        ({"parallel": True}, TypeError, "parallel must be an integer, got True"),
+        ({"rng": 0}, TypeError, r"rng must be a np.random.Generator, such as np.random.default_rng\(0\), got 0"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        session_of(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"threshold_tie": "middle"}, ValueError, "threshold_tie must be one of 'half', 'lowest', 'minority'"),
+        ({"nearest": None}, ValueError, "nearest must be one of 'position', 'balanced', got None"),
+        ({"window_tie": "x"}, ValueError, "window_tie must be one of"),
+        ({"size_unit": "x"}, ValueError, "size_unit must be one of"),
+        ({"keep_best": 1}, TypeError, "keep_best must be true or false, got 1"),
+        ({"min_budget_per_class": -1}, ValueError, "min_budget_per_class must be at least 0"),
+        ({"min_budget_per_class": "60"}, TypeError, "min_budget_per_class must be an integer, got '60'"),
+    ],
+)
+def test_bad_options(options, error, message):
+    with pytest.raises(error, match=message):
+        Options(**options)
+
+
+def test_budget_larger_than_what_is_left_gives_all_of_it():
+    with pytest.warns(UserWarning, match="the budget is 5 but only 2 examples are unlabeled"):
+        session = session_of(labeled=[1], labels=[0], budget=5, parallel=2)
+    assert sorted(np.concatenate(run(session, np.zeros(3, dtype=int))).tolist()) == [0, 2]
+
+
+def test_pool_of_one():
+    session = session_of(probabilities=np.array([[1.0, 0.0]]))
+    assert session.ask().tolist() == [0]
+    session.tell([0], [1])
+    assert session.done
+    assert session.ask().tolist() == []
+
+
+def test_half_precision_softmax_is_accepted():
+    logits = np.random.default_rng(0).normal(scale=5, size=(500, 1000)).astype(np.float16)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    session_of(probabilities=powers / powers.sum(axis=1, keepdims=True, dtype=np.float16))
+
+
+def test_asking_again_waits_for_the_answers():
+    session = session_of(budget=2, parallel=1)
+    asked = session.ask()
+    assert session.ask().tolist() == []
+    assert session.pending.tolist() == asked.tolist()
+    session.tell(asked, [0])
+    assert session.pending.tolist() == []
+    assert len(session.ask()) == 1
+
+
+def test_handed_out_arrays_are_copies():
+    session = session_of(budget=1)
+    asked = session.ask()
+    expected = asked.copy()
+    asked[:] = 99
+    assert session.pending.tolist() == expected.tolist()
+
+
+def test_core_imports_numpy_only():
+    code = (
+        "import sys, labelbench_direct.core.direct, labelbench_direct.core.checks\n"
+        "heavy = {'torch', 'sklearn', 'matplotlib', 'LabelBench', 'tqdm'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
