@@ -73,10 +73,8 @@ class Comparison:
         check_choice(self.model, "model", ("linear", "mlp"))
         check_count(self.rounds, "rounds", least=1)
         check_count(self.parallel, "parallel", least=1)
-        if not 1 <= check_count(self.batch_size, "batch size", least=1) <= len(pool):
-            raise ValueError(
-                f"batch size must be at most {len(pool)}, the pool of {self.dataset}, got {self.batch_size}"
-            )
+        if check_count(self.batch_size, "batch_size", least=1) > len(pool):
+            raise ValueError(f"batch_size must be at most {len(pool)}, {self.dataset}'s pool, got {self.batch_size}")
         for name, values in (("strategies", self.strategies), ("seeds", self.seeds)):
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{name} must be distinct and at least one, got {list(values)}")

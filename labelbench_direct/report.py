@@ -104,7 +104,7 @@ def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> st
     """
     names = list(curves)
     first = curves[names[0]].metrics[metric]
-    rows = [["", "final", f"mean over rounds, less {names[0]}'s", *(f"to reach {name}" for name in names)]]
+    rows = [["", "final", "lead", *names]]
     for name, curve in curves.items():
         row = [name, _with_error(curve.metrics[metric][:, -1])]
         row.append("" if name == names[0] else _with_error((curve.metrics[metric] - first).mean(axis=1), signed=True))
@@ -114,14 +114,24 @@ def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> st
                 continue
             needed = curve.labels_to_reach(metric, other.mean(metric)[-1])
             total = int(other.labels[-1])
-            row.append("never" if needed is None else f"{needed} ({1 - needed / total:.0%} saved)")
+            row.append("never" if needed is None else f"{needed} ({1 - needed / total:.0%})")
         rows.append(row)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
+    return f"{_markdown(rows)}\n\n{_TABLE_NOTE.format(metric=metric.lower(), first=names[0])}"
+
+
+_TABLE_NOTE = """\
+final: {metric} with all labels. lead: mean over the rounds, less {first}'s of the same seed. Each ± standard error
+over seeds. Under a strategy's name: the labels that the row's strategy needs to reach that one's final value, and the
+share saved.
+"""
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    """A table with its columns aligned; the first row is the head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, " | ".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def conclusion(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from labelbench_direct.core.checks import check_indices
 from labelbench_direct.core.types import Floats, Indices
@@ -24,8 +24,8 @@ class Pool:
         self.data = data
         self.num_classes = data.num_classes
         self._labeled: Indices = np.zeros(0, dtype=np.int64)
-        self._true_labels: Floats = np.eye(self.num_classes)[data.train.labels]
-        self._noisy_labels = self._true_labels
+        self._true_labels = np.eye(self.num_classes)[data.train.labels]
+        self._noisy_labels: Floats = self._true_labels
         self._use_true = False
 
     def __len__(self) -> int:
@@ -60,10 +60,10 @@ class Pool:
         """Mark more examples as labeled."""
         self._labeled = np.concatenate([self._labeled, check_indices(new_idxs, len(self), "new_idxs")])
 
-    def get_train_labels(self) -> NDArray[np.float64]:
+    def get_train_labels(self) -> Floats:
         """(labeled, K): the labels of ``labeled_idxs()``."""
         labels = self._true_labels if self._use_true else self._noisy_labels
-        return labels[self._labeled].astype(np.float64)
+        return labels[self._labeled]
 
     def get_classnames(self) -> tuple[str, ...]:
         """The K classes' names."""
@@ -84,6 +84,7 @@ def uniform_noise(rate: float, rng: np.random.Generator) -> Corrupter:
         shift = rng.integers(1, num_classes, size=len(wrong))
         noisy = labels.argmax(axis=1)
         noisy[wrong] = (noisy[wrong] + shift) % num_classes
-        return np.eye(num_classes)[noisy]
+        corrupted: Floats = np.eye(num_classes)[noisy]
+        return corrupted
 
     return corrupt

@@ -95,7 +95,7 @@ class PassiveTrainer:
                 logits, targets[rows], weight=weights, label_smoothing=training.label_smoothing
             )
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         return model
 
@@ -145,7 +145,5 @@ def _batches(num_labeled: int, batch_size: int, steps: int, rng: np.random.Gener
     batch_size = min(batch_size, num_labeled)
     per_epoch = num_labeled // batch_size
     epochs = -(-steps // per_epoch)
-    rows = [
-        rng.permutation(num_labeled)[: per_epoch * batch_size].reshape(per_epoch, batch_size) for _ in range(epochs)
-    ]
-    return list(np.concatenate(rows)[:steps])
+    rows = [rng.permutation(num_labeled)[: per_epoch * batch_size] for _ in range(epochs)]
+    return list(np.concatenate(rows).reshape(-1, batch_size)[:steps])
