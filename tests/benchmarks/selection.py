@@ -55,9 +55,7 @@ def main() -> int:
     parsed = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
     print(f"Python {platform.python_version()}, numpy {np.__version__}; medians of {parsed.repeats} runs\n")
-    print(
-        "| pool | N x K | labeled, B_train | one read, s | select, s (least to most) | reads | extra memory / input |"
-    )
+    print("| pool | N x K | labeled, B_train | read, s | select, s (least to most) | reads | extra memory / input |")
     print("|---|---|---|---|---|---|---|")
     for size in (SIZES[name] for name in parsed.sizes):
         scores, labels, labeled = simulate(size)
@@ -68,11 +66,9 @@ def main() -> int:
 
         least, median, most = timed(run, parsed.repeats)
         memory = extra_memory(run) / scores.nbytes
-        print(
-            f"| {size.name} | {size.num_examples:,} x {size.num_classes:,} | {size.num_labeled:,}, {size.budget:,} ",
-            end="",
-        )
-        print(f"| {read:.4f} | {median:.3f} ({least:.3f} to {most:.3f}) | {median / read:.0f} | {memory:.2f} |")
+        print(f"| {size.name} | {size.num_examples:,} x {size.num_classes:,} ", end="")
+        print(f"| {size.num_labeled:,}, {size.budget:,} | {read:.4f} ", end="")
+        print(f"| {median:.3f} ({least:.3f} to {most:.3f}) | {median / read:.0f} | {memory:.2f} |")
     return 0
 
 
