@@ -12,7 +12,7 @@ def class_order(probabilities, k):
 
     def key(index):
         row = probabilities[index]
-        margin = row[k] - max(row)  # in the dtype of the scores
+        margin = float(row[k]) - float(max(row))
         return (-row[k], index) if len(row) == 2 else (-margin, -row[k], index)
 
     return sorted(range(len(probabilities)), key=key)

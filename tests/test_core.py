@@ -11,7 +11,7 @@ from pools import lines, score_matrices, seeds
 
 from labelbench_direct.core.direct import nearest_unlabeled
 from labelbench_direct.core.one_vs_rest import OneVsRest
-from labelbench_direct.core.order import ClassOrder, PoolOrders, class_order, margin_score
+from labelbench_direct.core.order import PoolOrders, class_order, margin_score
 from labelbench_direct.core.version_space import VersionSpace, initial_version_space, shrink
 
 
@@ -25,7 +25,9 @@ def test_class_order_equals_oracle(probabilities):
 def test_fast_order_equals_reference(probabilities):
     orders = PoolOrders(probabilities)
     for k in range(probabilities.shape[1]):
-        np.testing.assert_array_equal(orders[k].indices, class_order(probabilities, k))
+        np.testing.assert_array_equal(
+            orders[k].indices_at(np.arange(len(probabilities))), class_order(probabilities, k)
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -36,7 +38,9 @@ def test_fast_order_equals_reference_on_large_pool(dtype, num_classes):
     probabilities = np.asfortranarray(probabilities.astype(dtype))
     orders = PoolOrders(probabilities)
     for k in range(num_classes):
-        np.testing.assert_array_equal(orders[k].indices, class_order(probabilities, k))
+        np.testing.assert_array_equal(
+            orders[k].indices_at(np.arange(len(probabilities))), class_order(probabilities, k)
+        )
 
 
 @given(score_matrices(max_classes=2), seeds)
@@ -45,7 +49,10 @@ def test_two_classes_are_ordered_by_their_score(probabilities, seed):
     jitter = np.random.default_rng(seed).normal(1, 1e-3, probabilities.shape)
     probabilities = (probabilities * jitter).astype(probabilities.dtype)
     for k in (0, 1):
-        for order in (class_order(probabilities, k), PoolOrders(probabilities)[k].indices):
+        for order in (
+            class_order(probabilities, k),
+            PoolOrders(probabilities)[k].indices_at(np.arange(len(probabilities))),
+        ):
             score = probabilities[order, k]
             assert (score[1:] <= score[:-1]).all()
 
@@ -59,10 +66,55 @@ def test_margin_is_zero_where_predicted_and_negative_elsewhere(probabilities):
         assert (margin[~predicted] < 0).all()
 
 
-def test_class_order_inverts():
-    order = ClassOrder(np.array([2, 0, 1]))
-    assert order.positions.tolist() == [1, 2, 0]
-    assert len(order) == 3
+@given(score_matrices(max_examples=40), seeds)
+def test_located_examples_are_where_they_are(probabilities, seed):
+    orders = PoolOrders(probabilities)
+    for k in range(probabilities.shape[1]):
+        expected = np.argsort(class_order(probabilities, k))
+        indices = np.random.default_rng(seed).permutation(len(probabilities))[: 1 + seed % len(probabilities)]
+        positions, ascending = orders[k].locate(indices)
+        assert positions.tolist() == expected[indices[ascending]].tolist() == sorted(expected[indices])
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_scores_too_close_for_the_fast_key_are_put_right(num_classes):
+    """Differences in a float64's last bits, which the index displaces from the key: among equal ones, and reversed."""
+    rng = np.random.default_rng(0)
+    probabilities = np.full((3000, num_classes), 1 / num_classes)
+    close = rng.integers(0, 40, 3000)
+    probabilities[:, 0] = 0.3 - close * 2.0**-54 + rng.integers(0, 5, 3000) / 100
+    probabilities[:, -1] = 1 - probabilities[:, :-1].sum(axis=1)
+    orders = PoolOrders(probabilities)
+    for k in range(num_classes):
+        expected = class_order(probabilities, k)
+        order = orders[k]
+        assert order.indices_at(np.arange(3000)).tolist() == expected.tolist()
+        positions, ascending = order.locate(expected[::-3])
+        assert positions.tolist() == list(range(2, 3000, 3))
+        assert expected[::-3][ascending].tolist() == expected[2::3].tolist()
+    assert len(orders[0]._wrong) > 100
+
+
+def test_saturated_scores_are_told_apart():
+    """Next to nothing for the class: the margin is -1 in float64, and the score decides."""
+    rng = np.random.default_rng(0)
+    probabilities = np.zeros((2000, 3))
+    probabilities[:, 0] = np.where(rng.random(2000) < 0.1, 0, 10.0 ** rng.uniform(-300, -13, 2000))
+    probabilities[:, 1] = np.where(rng.random(2000) < 0.1, -0.0, 10.0 ** rng.uniform(-300, -13, 2000))
+    probabilities[:, 2] = 1
+    orders = PoolOrders(probabilities)
+    for k in range(3):
+        assert orders[k].indices_at(np.arange(2000)).tolist() == class_order(probabilities, k).tolist()
+        assert len(orders[k]._wrong) == 0
+
+
+@given(score_matrices(max_examples=40), st.integers(1, 5))
+def test_orders_sorted_ahead_are_the_same(probabilities, repeat):
+    classes = np.random.default_rng(repeat).permutation(np.arange(probabilities.shape[1]).repeat(repeat)).tolist()
+    orders = PoolOrders(probabilities)
+    everything = np.arange(len(probabilities))
+    got = [(k, order.indices_at(everything).tolist()) for k, order in orders.each(classes)]
+    assert got == [(k, class_order(probabilities, k).tolist()) for k in classes]
 
 
 @given(lines())

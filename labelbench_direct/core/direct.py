@@ -44,17 +44,16 @@ def direct(
         search_budget = min(search_budget, options.min_budget_per_class)
     known_before = len(known)
 
-    for k in rng.permutation(num_classes).tolist():
+    for k, order in orders.each(rng.permutation(num_classes).tolist()):
         spaces = found.version_spaces.setdefault(k, [])
-        yield from vreduce(known, orders[k], k, search_budget, parallel, rng, options, spaces)
+        yield from vreduce(known, order, k, search_budget, parallel, rng, options, spaces)
 
     rest = budget - (len(known) - known_before)
-    for i, k in enumerate(rng.permutation(num_classes).tolist()):
-        order = orders[k]
+    for i, (k, order) in enumerate(orders.each(rng.permutation(num_classes).tolist())):
         line = known.along(order, k)
         threshold = found.thresholds[k] = line.best_threshold(options.threshold_tie)
         share = rest * (i + 1) // num_classes - rest * i // num_classes
-        indices = order.indices[nearest_unlabeled(line, threshold, share, options.nearest)]
+        indices = order.indices_at(nearest_unlabeled(line, threshold, share, options.nearest))
         for start in range(0, share, parallel):
             batch = indices[start : start + parallel]
             labels = yield batch

@@ -32,14 +32,13 @@ class OneVsRest:
     @classmethod
     def along(cls, order: ClassOrder, indices: Indices, is_class: Mask) -> OneVsRest:
         """The reduction of pool ``indices`` (any order), whose labels are the class where ``is_class``."""
-        positions = order.positions[indices]
-        ascending = np.argsort(positions)
-        return cls(positions[ascending], is_class[ascending], len(order))
+        positions, ascending = order.locate(indices)
+        return cls(positions, is_class[ascending], len(order))
 
     def annotate(self, positions: Indices, is_class: Mask) -> OneVsRest:
         """The same with more annotated examples (any order)."""
         positions = np.concatenate([self.positions, positions])
-        ascending = np.argsort(positions)
+        ascending = np.argsort(positions, kind="stable")  # fast for what is sorted but for its end
         is_class = np.concatenate([self.is_class, is_class])[ascending]
         return replace(self, positions=positions[ascending], is_class=is_class)
 

@@ -12,10 +12,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MUTANTS = [  # law, file, expression, replacement, tests that must fail
-    ("order: descending margin", "core/order.py", "np.argsort(-key)", "np.argsort(key)", "fast_order"),
-    ("order: ties by score", "core/order.py", "-score[members], ", "", "fast_order"),
-    ("order: ties by index", "core/order.py", "np.lexsort((members,", "np.lexsort((-members,", "fast_order"),
-    ("order: two classes by score", "core/order.py", "if probabilities.shape[1] == 2:", "if False:", "two_classes"),
+    ("order: descending margin", "core/order.py", "gap = highest - score  # minus", "gap = score - highest  # minus", "fast_order"),
+    ("order: predicted by score", "core/order.py", "score[predicted] * -_UNIT", "score[predicted] * _UNIT", "fast_order"),
+    ("order: saturated by score", "core/order.py", "_LAST - np.abs", "_LAST + 0 * np.abs", "saturated or fast_order"),
+    ("order: ties by index", "core/order.py", "self._keys |= np.arange(len(score))", "self._keys |= np.arange(len(score))[::-1]",
+     "fast_order"),
+    ("order: what is too close", "core/order.py", "-score[indices], -margin, above", "-margin, above", "too_close"),
+    ("order: located after putting right", "core/order.py", "self._wrong[np.argsort(rank)]", "self._wrong[rank]", "too_close"),
+    ("order: two classes by score", "core/order.py", "    if num_classes == 2:\n", "    if False:\n", "two_classes"),
+    ("reference: two classes by score", "core/order.py", "if probabilities.shape[1] == 2:", "if False:", "two_classes"),
     ("reference: ties by score", "core/order.py", "np.lexsort((-score, ", "np.lexsort((score, ", "class_order_equals"),
     ("loss: wrong side", "core/one_vs_rest.py", "np.where(self.is_class, -1, 1)", "np.where(self.is_class, 1, -1)", "loss"),
     ("loss: the cut itself", "core/one_vs_rest.py", "np.searchsorted(self.positions, thresholds)]",
