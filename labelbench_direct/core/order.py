@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -36,25 +37,56 @@ def class_order(probabilities: Floats, k: int) -> Indices:
 
 
 class ClassOrder:
-    """One class's order of the pool: Eq. 2 by one vectorized sort of one integer per example. Extra memory: O(N).
+    """One class's order of the pool, fast: Eq. 2 as one integer per example, sorted only where that is asked for.
 
-    The integer holds the margin in its high bits and the pool index in its low ones, so that sorting it sorts the
-    indices along. The few places where the high bits cannot tell neighbours apart are put right afterwards.
+    The integer holds the margin in its high bits and the pool index in its low ones, so that a vectorized sort of the
+    integers sorts the indices along. What the high bits cannot tell apart is put right after the sort.
     """
 
     def __init__(self, score: Floats, highest: Floats, num_classes: int) -> None:
-        """``score`` (N,) of the class, ``highest`` (N,) of all K classes, both float64."""
-        self._index_bits = np.int64((1 << max(1, (len(score) - 1).bit_length())) - 1)
-        self._keys = _keys(score, highest, num_classes)
-        self._keys &= ~self._index_bits
-        self._keys |= np.arange(len(score))
-        self._ordered = np.sort(self._keys)
-        self._wrong = self._wrong_places(score, highest if num_classes > 2 else score)
+        """``score`` (N,) of the class; ``highest`` (N,) of all K classes, in float64."""
+        self._score = score
+        self._highest = highest
+        self._by_margin = num_classes > 2
+        self.index_bits = np.int64((1 << max(1, (len(score) - 1).bit_length())) - 1)
+        self.keys = np.empty(len(score), dtype=np.int64)
+        for start in range(0, len(score), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            keys = _keys(score[chunk].astype(np.float64), highest[chunk] if self._by_margin else None)
+            keys &= ~self.index_bits
+            np.bitwise_or(keys, np.arange(start, start + len(keys)), out=self.keys[chunk])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @cached_property
+    def everything(self) -> Stretch:
+        """The whole order, sorted."""
+        return self.sorted(self.keys, start=0)
+
+    def sorted(self, keys: Indices, start: int) -> Stretch:
+        """The examples with these keys, in order; the first is given the position ``start``."""
+        return Stretch(self, np.sort(keys), start)
+
+    def margins_and_scores(self, indices: Indices) -> tuple[Floats, Floats]:
+        """What Eq. 2 compares, of some examples, in float64."""
+        scores = self._score[indices].astype(np.float64)
+        return (scores - self._highest[indices] if self._by_margin else scores), scores
+
+
+class Stretch:
+    """Some examples in one class's order, at the positions from ``start`` on."""
+
+    def __init__(self, order: ClassOrder, ordered: Indices, start: int) -> None:
+        self._order = order
+        self._ordered = ordered  # keys, ascending
+        self.start = start
+        self._wrong = self._wrong_places()
         if len(self._wrong):
-            indices = self._ordered[self._wrong] & self._index_bits
-            above = self._ordered[self._wrong] & ~self._index_bits
-            margin = score[indices] - highest[indices] if num_classes > 2 else np.zeros(len(indices))
-            rank = np.lexsort((indices, -score[indices], -margin, above))
+            indices = self._indices(self._wrong)
+            margins, scores = order.margins_and_scores(indices)
+            above = ordered[self._wrong] & ~order.index_bits
+            rank = np.lexsort((indices, -scores, -margins, above))
             self._right = indices[rank]  # the examples that belong in the wrong places
             self._landing = self._wrong[np.argsort(rank)]  # where the examples there belong
 
@@ -63,51 +95,58 @@ class ClassOrder:
 
     def indices_at(self, positions: Indices) -> Indices:
         """The pool indices of the examples at these positions."""
-        indices: Indices = self._ordered[positions] & self._index_bits
+        places = positions - self.start
+        indices = self._indices(places)
         if len(self._wrong):
-            place, is_wrong = self._find_wrong(positions)
-            indices[is_wrong] = self._right[place[is_wrong]]
+            which, is_wrong = self._find_wrong(places)
+            indices[is_wrong] = self._right[which[is_wrong]]
         return indices
 
     def locate(self, indices: Indices) -> tuple[Indices, Indices]:
         """The positions of these examples in ascending order, and the argsort of ``indices`` that puts them in it."""
-        keys = self._keys[indices]
+        keys = self._order.keys[indices]
         ascending = np.argsort(keys)
-        positions = np.searchsorted(self._ordered, keys[ascending])
+        places = np.searchsorted(self._ordered, keys[ascending])
         if len(self._wrong):
-            place, is_wrong = self._find_wrong(positions)
-            if is_wrong.any():
-                positions[is_wrong] = self._landing[place[is_wrong]]
-                again = np.argsort(positions)
-                return positions[again], ascending[again]
-        return positions, ascending
+            which, is_wrong = self._find_wrong(places)
+            places[is_wrong] = self._landing[which[is_wrong]]
+            again = np.argsort(places, kind="stable")
+            places, ascending = places[again], ascending[again]
+        return self.start + places, ascending
 
-    def _find_wrong(self, positions: Indices) -> tuple[Indices, Mask]:
-        """Where in the wrong places each position is, if it is one of them."""
-        place = np.minimum(np.searchsorted(self._wrong, positions), len(self._wrong) - 1)
-        return place, self._wrong[place] == positions
+    def _indices(self, places: Indices) -> Indices:
+        indices: Indices = self._ordered[places] & self._order.index_bits
+        return indices
 
-    def _wrong_places(self, score: Floats, highest: Floats) -> Indices:
-        """The places, ascending, of examples that agree above the index but not in Eq. 2, and of all between them."""
-        agree = np.flatnonzero((self._ordered[1:] ^ self._ordered[:-1]) <= self._index_bits)
-        first, second = self._ordered[agree] & self._index_bits, self._ordered[agree + 1] & self._index_bits
-        gap_first, gap_second = highest[first] - score[first], highest[second] - score[second]
-        unequal = (gap_first != gap_second) | (score[first] != score[second])
-        if not unequal.any():
-            return agree[:0]
+    def _find_wrong(self, places: Indices) -> tuple[Indices, Mask]:
+        """Which of the wrong places each place is, and whether it is one."""
+        which = np.minimum(np.searchsorted(self._wrong, places), len(self._wrong) - 1)
+        return which, self._wrong[which] == places
+
+    def _wrong_places(self) -> Indices:
+        """The places, ascending, of runs that agree above the index although Eq. 2 tells some of their examples
+        apart.
+        """
+        agree = np.flatnonzero((self._ordered[1:] ^ self._ordered[:-1]) <= self._order.index_bits)
+        if len(agree) == 0:
+            return agree
+        first = self._order.margins_and_scores(self._indices(agree))
+        second = self._order.margins_and_scores(self._indices(agree + 1))
+        unequal = (first[0] != second[0]) | (first[1] != second[1])
         run = np.cumsum(np.diff(agree, prepend=-2) > 1)  # consecutive places that agree are one run
         wrong = agree[np.isin(run, run[unequal])]
         return np.union1d(wrong, wrong + 1)
 
 
+_CHUNK = 16384  # examples whose keys are made at a time, in the cache
 _UNIT = 2.0**62
-_LAST = np.int64(2**63 - 1)
+_LAST = np.int64(2**63 - 2**50)
 _NEARLY_ONE = 1 - 2.0**-40
 
 
-def _keys(score: Floats, highest: Floats, num_classes: int) -> Indices:
-    """Integers that ascend along the order of Eq. 2, up to ties."""
-    if num_classes == 2:
+def _keys(score: Floats, highest: Floats | None) -> Indices:
+    """Integers that ascend along the order of Eq. 2, up to ties; by the score alone where ``highest`` is None."""
+    if highest is None:
         return (score * -_UNIT).astype(np.int64)
     gap = highest - score  # minus the margin
     keys: Indices = (gap * _UNIT).astype(np.int64)
@@ -116,13 +155,17 @@ def _keys(score: Floats, highest: Floats, num_classes: int) -> Indices:
     # Next to nothing for the class, everything for another: a saturated network has many of these, with almost one
     # margin. Where the highest score is 1, the score's own bits tell them apart.
     saturated = np.flatnonzero(gap > _NEARLY_ONE)
-    if (highest[saturated] == 1).all():
-        keys[saturated] = _LAST - np.abs(score[saturated]).view(np.int64)
+    saturated = saturated[highest[saturated] == 1]
+    keys[saturated] = _LAST - np.abs(score[saturated]).view(np.int64)
     return keys
 
 
 class PoolOrders:
-    """The orders of all K classes over one pool."""
+    """The orders of all K classes over one pool. Reads the scores once, and then a few classes at a time.
+
+    Extra memory: O(N) for each of the few classes at work, about a sixth of the scores in all; at least six numbers
+    per example.
+    """
 
     def __init__(self, probabilities: Floats) -> None:
         self._probabilities = probabilities
@@ -135,24 +178,53 @@ class PoolOrders:
             self._highest[start : start + _ROWS] = rows.max(axis=1)
 
     def __getitem__(self, k: int) -> ClassOrder:
-        score = self._probabilities[:, k].astype(np.float64)
-        return ClassOrder(score, self._highest, self.num_classes)
+        return ClassOrder(self._columns([k])[0], self._highest, self.num_classes)
 
-    def each(self, classes: Iterable[int]) -> Iterator[tuple[int, ClassOrder]]:
-        """The orders of these classes, one after the other; the next ones are sorted while the caller works."""
-        ahead = min(os.cpu_count() or 1, _MOST_AHEAD, max(1, self.num_classes // 8))
+    def each(self, classes: Sequence[int], whole: bool) -> Iterator[tuple[int, ClassOrder]]:
+        """The orders of these classes, one after the other, sorted if ``whole``; prepared ahead, while the caller
+        works.
+        """
+        workers = max(1, min(os.cpu_count() or 1, self.num_classes // _CLASSES_PER_WORKER))
         waiting: deque[tuple[int, Future[ClassOrder]]] = deque()
-        with ThreadPoolExecutor(ahead) as executor:
-            for k in classes:
-                waiting.append((k, executor.submit(self.__getitem__, k)))
-                if len(waiting) > ahead:
-                    done, order = waiting.popleft()
-                    yield done, order.result()
+        with ThreadPoolExecutor(workers) as executor:
+            for k, score in self._scores(classes, executor):
+                waiting.append((k, executor.submit(self._prepare, score, whole)))
+                if len(waiting) > workers:
+                    first, order = waiting.popleft()
+                    yield first, order.result()
             while waiting:
-                done, order = waiting.popleft()
-                yield done, order.result()
+                first, order = waiting.popleft()
+                yield first, order.result()
+
+    def _prepare(self, score: Floats, whole: bool) -> ClassOrder:
+        order = ClassOrder(score, self._highest, self.num_classes)
+        if whole:
+            order.everything  # noqa: B018  # sorts
+        return order
+
+    def _scores(self, classes: Sequence[int], executor: ThreadPoolExecutor) -> Iterator[tuple[int, Floats]]:
+        """The columns of these classes, read several at a time: a row of many classes is fetched from memory in
+        lines.
+        """
+        together = max(1, self.num_classes // _CLASSES_PER_WORKER // 2)
+        for start in range(0, len(classes), together):
+            some = classes[start : start + together]
+            yield from zip(some, self._columns(some, executor), strict=True)
+
+    def _columns(self, classes: Sequence[int], executor: ThreadPoolExecutor | None = None) -> Floats:
+        """(len(classes), N): the scores of some classes, in their own dtype."""
+        columns = np.empty((len(classes), self.num_examples), dtype=self._probabilities.dtype)
+        rows_at_once = _ROWS if self.num_classes > _LONG_ROW else self.num_examples
+        read = partial(self._read_rows, classes, columns, rows_at_once)
+        list((executor.map if executor else map)(read, range(0, self.num_examples, rows_at_once)))
+        return columns
+
+    def _read_rows(self, classes: Sequence[int], columns: Floats, count: int, start: int) -> None:
+        rows = self._probabilities[start : start + count]
+        for column, k in zip(columns, classes, strict=True):
+            column[start : start + count] = rows[:, k]
 
 
 _ROWS = 1024
 _LONG_ROW = 128
-_MOST_AHEAD = 4
+_CLASSES_PER_WORKER = 12
