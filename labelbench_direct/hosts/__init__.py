@@ -1,0 +1,1 @@
+"""Where strategies run: the embedded host, on any machine, and LabelBench."""
