@@ -28,6 +28,10 @@ class Annotations:
         self._labels[self._count : stop] = labels
         self._count = stop
 
+    def since(self, count: int) -> tuple[Indices, Indices]:
+        """The indices and labels that came after the first ``count``."""
+        return self._indices[count : self._count], self._labels[count : self._count]
+
     def along(self, order: ClassOrder, k: int) -> OneVsRest:
         """What they say of class k against the rest."""
         return OneVsRest.along(order, self._indices[: self._count], self._labels[: self._count] == k)

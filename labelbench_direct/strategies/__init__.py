@@ -7,6 +7,7 @@ from labelbench_direct.strategies.base import PoolStrategy
 from labelbench_direct.strategies.confidence import ConfidenceStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
 from labelbench_direct.strategies.entropy import EntropyStrategy
+from labelbench_direct.strategies.galaxy import GalaxyStrategy
 from labelbench_direct.strategies.margin import MarginStrategy
 from labelbench_direct.strategies.most_likely_positive import MostLikelyPositiveStrategy
 from labelbench_direct.strategies.random import RandomStrategy
@@ -20,6 +21,7 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
         ConfidenceStrategy,
         EntropyStrategy,
         MostLikelyPositiveStrategy,
+        GalaxyStrategy,
     )
 }
 """Every strategy of this package, by the name that configurations use."""

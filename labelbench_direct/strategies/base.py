@@ -18,6 +18,7 @@ from labelbench_direct.core.checks import (
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import (
     ALInput,
+    Annotator,
     Dataset,
     Strategy,
     Trainer,
@@ -25,6 +26,7 @@ from labelbench_direct.labelbench import (
     labeled_indices,
     labeled_labels,
 )
+from labelbench_direct.session import Session
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,15 @@ class PoolStrategy(Strategy):
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
         """Exactly ``budget`` of ``pool.unlabeled``."""
         raise NotImplementedError
+
+
+def ask_annotators(session: Session, dataset: Dataset) -> Indices:
+    """Let the labels that training will see, noise included, answer what a session asks: its queries, in order."""
+    annotator = Annotator(dataset)
+    while not session.done:
+        indices = session.ask()
+        session.tell(indices, annotator(indices))
+    return np.fromiter(session.told, dtype=np.int64)
 
 
 BLOCK = 1024
