@@ -2,6 +2,9 @@
 with.
 """
 
+import itertools
+import math
+
 import oracle
 
 
@@ -45,3 +48,67 @@ def galaxy(probabilities, labeled, annotate, budget, rng, cuts):
         queries.append(order[position])
         labels[order[position]] = annotate(order[position])
     return queries
+
+
+def first(candidates, budget, value):
+    """The candidates with the least values, equal ones by index."""
+    return sorted(candidates, key=lambda index: (value(index), index))[:budget]
+
+
+def margin(row):
+    low, high = sorted(row)[-2:]
+    return high - low
+
+
+def confidence(row):
+    return max(row)
+
+
+def negative_entropy(row):
+    return sum(p * math.log2(p) for p in row if p > 0)
+
+
+def rare_class_score(row, labels, pool_means):
+    """The highest score but that of the majority: most labels, or the highest mean score where there are none."""
+    weights = [labels.count(k) for k in range(len(row))] if labels else pool_means
+    majority = weights.index(max(weights))
+    return max(p for k, p in enumerate(row) if k != majority)
+
+
+def squared_distance(a, b):
+    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
+
+
+def coreset(embeddings, labeled, unlabeled, budget):
+    """Greedy k-center; the first unlabeled example where there is no center."""
+    centers, chosen = list(labeled), []
+    for _ in range(budget):
+        left = [index for index in unlabeled if index not in chosen]
+
+        def to_nearest(index):
+            return min((squared_distance(embeddings[index], embeddings[c]) for c in centers), default=math.inf)
+
+        chosen.append(max(left, key=lambda index: (to_nearest(index), -index)))
+        centers.append(chosen[-1])
+    return chosen
+
+
+def gradient(scores, embedding, label=None):
+    """Of the cross entropy by the last layer's weights, as one long list; labeled as predicted where not labeled."""
+    label = scores.index(max(scores)) if label is None else label
+    return [(p - (k == label)) * x for k, p in enumerate(scores) for x in embedding]
+
+
+def badge(gradients, budget):
+    """The probability of each sequence of rows that k-means++ may choose, from the row with the largest norm."""
+    norms = [squared_distance(g, [0] * len(g)) for g in gradients]
+    sequences = {}
+    start = norms.index(max(norms))
+    for others in itertools.permutations([row for row in range(len(gradients)) if row != start], budget - 1):
+        chosen, probability = [start], 1.0
+        for row in others:
+            nearest = [min(squared_distance(g, gradients[c]) for c in chosen) for g in gradients]
+            probability *= nearest[row] / sum(nearest)
+            chosen.append(row)
+        sequences[tuple(chosen)] = probability
+    return sequences

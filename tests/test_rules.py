@@ -1,13 +1,133 @@
 """Each strategy against its rule in plain loops."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import rules
 from hypothesis import given
 from hypothesis import strategies as st
-from pools import pools, seeds
+from pools import embeddings_of, pools, seeds
+from scipy import stats
 
 from labelbench_direct import GalaxySession
+from labelbench_direct.strategies import badge, coreset
+from labelbench_direct.strategies.base import PoolState, least, row_blocks
+from labelbench_direct.strategies.confidence import confidence
+from labelbench_direct.strategies.entropy import negative_entropy
+from labelbench_direct.strategies.gradients import Gradients
+from labelbench_direct.strategies.margin import top_two_margin
+from labelbench_direct.strategies.most_likely_positive import rare_class_score
+
+
+def unlabeled_of(pool):
+    return PoolState(pool.probabilities, pool.labeled, pool.labels).unlabeled
+
+
+@given(pools(max_examples=30), st.integers(0, 12))
+def test_margin_and_confidence(pool, budget):
+    unlabeled = unlabeled_of(pool)
+    budget = min(budget, len(unlabeled))
+    for values, rule in ((top_two_margin, rules.margin), (confidence, rules.confidence)):
+        expected = rules.first(unlabeled.tolist(), budget, lambda index: rule(pool.probabilities[index]))  # noqa: B023
+        assert least(values(pool.probabilities)[unlabeled], unlabeled, budget).tolist() == expected
+
+
+@given(pools(max_examples=30))
+def test_entropy(pool):
+    expected = [rules.negative_entropy(row) for row in pool.probabilities.astype(float).tolist()]
+    tolerance = 1e-8 if pool.probabilities.dtype == np.float64 else 1e-5
+    assert negative_entropy(pool.probabilities) == pytest.approx(expected, abs=tolerance)
+
+
+@given(pools(max_examples=30))
+def test_most_likely_positive(pool):
+    labels = pool.labels[pool.labeled]
+    means = pool.probabilities.mean(axis=0).tolist()
+    expected = [rules.rare_class_score(row, labels.tolist(), means) for row in pool.probabilities.tolist()]
+    assert rare_class_score(pool.probabilities, labels).tolist() == expected
+
+
+def test_scores_of_more_than_one_block():
+    scores = np.random.default_rng(0).dirichlet(np.ones(5), 3000)
+    assert len(list(row_blocks(scores))) == 3
+    assert top_two_margin(scores).tolist() == [rules.margin(row) for row in scores]
+    assert confidence(scores).tolist() == [rules.confidence(row) for row in scores]
+    assert negative_entropy(scores) == pytest.approx([rules.negative_entropy(row) for row in scores.tolist()])
+    labels = np.array([2])
+    expected = [rules.rare_class_score(row, [2], None) for row in scores.tolist()]
+    assert rare_class_score(scores, labels).tolist() == expected
+
+
+@given(pools(max_examples=30), st.data(), st.sampled_from([1, 2, 5, 1024]))
+def test_coreset(pool, data, candidates):
+    embeddings = data.draw(embeddings_of(len(pool.labels)).filter(lambda array: (array == array.round()).all()))
+    unlabeled = unlabeled_of(pool)
+    budget = data.draw(st.integers(0, len(unlabeled)))
+    expected = rules.coreset(embeddings.astype(int).tolist(), pool.labeled.tolist(), unlabeled.tolist(), budget)
+    with mock.patch.object(coreset, "CANDIDATES", candidates):
+        chosen = coreset.k_center_greedy(embeddings, pool.labeled, unlabeled, budget)
+    assert chosen.tolist() == expected
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_coreset_without_ties(scale):
+    embeddings = np.random.default_rng(0).normal(size=(300, 7))
+    expected = rules.coreset(embeddings.tolist(), [5, 9], [*range(10, 300)], 40)
+    with mock.patch.object(coreset, "CANDIDATES", 20):
+        chosen = coreset.k_center_greedy(embeddings * scale, np.array([5, 9]), np.arange(10, 300), 40)
+    assert chosen.tolist() == expected
+
+
+@given(pools(), st.data())
+def test_gradients(pool, data):
+    """Distances equal those of the outer products; bounds are never below them and hardly above."""
+    embeddings = data.draw(embeddings_of(len(pool.labels)))
+    scores = pool.probabilities.astype(float)
+    explicit = [rules.gradient(p, x) for p, x in zip(scores.tolist(), embeddings.astype(float).tolist(), strict=True)]
+    gradients = Gradients(pool.probabilities, embeddings, np.arange(len(scores)))
+    unit = max(gradients.square_norms.max(), 1e-30) / max(np.square(explicit).sum(axis=1).max(), 1e-30)
+    everyone = np.arange(len(scores))
+    distances = gradients.distances(everyone, everyone)
+    expected = [[unit * rules.squared_distance(a, b) for b in explicit] for a in explicit]
+    assert distances == pytest.approx(np.array(expected), abs=1e-9 * unit)
+    bounds = np.full(len(scores), np.inf)
+    centers = np.array([0, len(scores) - 1])
+    gradients.shrink(bounds, centers)
+    true = distances[:, centers].min(axis=1)
+    assert (bounds >= true).all()
+    assert bounds == pytest.approx(true, abs=1e-4 * max(gradients.square_norms.max(), 1e-30))
+
+
+@pytest.mark.parametrize("proposals", [1, 4, 256])
+def test_badge_draws_from_the_true_distances(proposals):
+    rng = np.random.default_rng(0)
+    scores, embeddings = rng.dirichlet(np.ones(3) / 2, 6), rng.normal(size=(6, 2))
+    scores[5], embeddings[5] = scores[4], embeddings[4]
+    explicit = [rules.gradient(p, x) for p, x in zip(scores.tolist(), embeddings.tolist(), strict=True)]
+    expected = rules.badge(explicit, 4)
+    counts = dict.fromkeys(expected, 0)
+    gradients = Gradients(scores, embeddings, np.arange(6))
+    with mock.patch.object(badge, "PROPOSALS", proposals):
+        for _ in range(4000):
+            counts[tuple(badge.badge(gradients, 4, rng).tolist())] += 1
+    assert sum(expected.values()) == pytest.approx(1)
+    possible = [sequence for sequence, probability in expected.items() if probability > 0]
+    assert sum(counts[sequence] for sequence in possible) == 4000
+    likely = [sequence for sequence in possible if expected[sequence] * 4000 > 5]
+    seen = [counts[s] for s in likely] + [4000 - sum(counts[s] for s in likely)]
+    hoped = [4000 * expected[s] for s in likely] + [4000 - sum(4000 * expected[s] for s in likely)]
+    assert stats.chisquare(seen, hoped).pvalue > 0.001
+
+
+def test_badge_with_fewer_places_than_labels():
+    """Every gradient left equals a chosen one: the rest is drawn from all that are left."""
+    scores = np.tile([[0.5, 0.3, 0.2]], (8, 1))
+    embeddings = np.array([[1.0], [2.0]])[np.arange(8) % 2]
+    chosen = badge.badge(Gradients(scores, embeddings, np.arange(8)), 8, np.random.default_rng(0))
+    assert chosen[0] == 1
+    assert chosen[1] % 2 == 0
+    assert sorted(chosen.tolist()) == list(range(8))
 
 
 def galaxy_session(pool, budget, seed, cuts="all", labels=None):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from labelbench_direct.labelbench import register_strategy
+from labelbench_direct.strategies.badge import BadgeStrategy
 from labelbench_direct.strategies.base import PoolStrategy
 from labelbench_direct.strategies.confidence import ConfidenceStrategy
+from labelbench_direct.strategies.coreset import CoresetStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
 from labelbench_direct.strategies.entropy import EntropyStrategy
 from labelbench_direct.strategies.galaxy import GalaxyStrategy
@@ -21,6 +23,8 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
         ConfidenceStrategy,
         EntropyStrategy,
         MostLikelyPositiveStrategy,
+        CoresetStrategy,
+        BadgeStrategy,
         GalaxyStrategy,
     )
 }

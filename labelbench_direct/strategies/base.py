@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labelbench_direct.core.checks import (
     check_budget,
@@ -108,11 +110,19 @@ BLOCK = 1024
 """Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
 
 
-def row_blocks(array: Floats) -> Iterator[tuple[slice, Floats]]:
+def row_blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Blocks of rows with their place, so that temporary arrays stay in the cache and never reach the input's size."""
     for start in range(0, len(array), BLOCK):
         place = slice(start, start + BLOCK)
         yield place, array[place]
+
+
+def unit_scale(embeddings: Floats) -> float:
+    """The power of two that brings the largest entry near 1, so that squares of embeddings neither overflow nor lose
+    anything to the scaling.
+    """
+    largest = max(float(embeddings.max()), -float(embeddings.min()))
+    return math.ldexp(1.0, -max(math.frexp(largest)[1], -1000))
 
 
 def least(values: Floats, candidates: Indices, budget: int) -> Indices:
