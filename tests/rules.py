@@ -5,6 +5,7 @@ with.
 import itertools
 import math
 
+import numpy as np
 import oracle
 
 
@@ -112,3 +113,90 @@ def badge(gradients, budget):
             chosen.append(row)
         sequences[tuple(chosen)] = probability
     return sequences
+
+
+def boundary_distance(logits, weights, k):
+    """How far an embedding has to move to the boundary of class k; of the predicted one, to the nearest boundary."""
+    predicted = logits.index(max(logits))
+
+    def distance(c):
+        gap = math.sqrt(squared_distance(weights[predicted], weights[c]))
+        return (logits[predicted] - logits[c]) / gap if gap > 0 else math.inf
+
+    return min(distance(c) for c in range(len(logits)) if c != predicted) if k == predicted else distance(k)
+
+
+def base(distances, candidates, budget):
+    """``distances[k][place]``; equal shares for the classes, the first ones one more."""
+    num_classes, chosen = len(distances), []
+    for k in range(num_classes):
+        left = [place for place in range(len(candidates)) if place not in chosen]
+        share = budget // num_classes + (1 if k < budget % num_classes else 0)
+        chosen += sorted(left, key=lambda place: (distances[k][place], place))[:share]
+    return [candidates[place] for place in chosen]
+
+
+def average_linkage(points, num_clusters):
+    """Merge the two clusters with the least mean distance between their members until so many are left."""
+    clusters = [[i] for i in range(len(points))]
+
+    def apart(a, b):
+        return sum(math.dist(points[i], points[j]) for i in a for j in b) / (len(a) * len(b))
+
+    while len(clusters) > num_clusters:
+        a, b = min(itertools.combinations(clusters, 2), key=lambda pair: apart(*pair))
+        clusters = [c for c in clusters if c is not a and c is not b] + [a + b]
+    return {frozenset(cluster) for cluster in clusters}
+
+
+def round_robin(clusters, budget):
+    """Places, one from each cluster in turn, from the smallest cluster to the largest."""
+    queues = {c: [place for place, other in enumerate(clusters) if other == c] for c in set(clusters)}
+    turns = sorted(queues, key=lambda c: (len(queues[c]), c))
+    chosen = []
+    while len(chosen) < budget:
+        chosen += [queues[c].pop(0) for c in turns if queues[c]]
+    return chosen[:budget]
+
+
+def similarity(a, b):
+    """(1 + cosine) / 2 of two gradients; a gradient of length 0 is at right angles to all."""
+    lengths = math.hypot(*a) * math.hypot(*b)
+    return (1 + (sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0)) / 2
+
+
+def flqmi(similarities, chosen):
+    """``similarities[j][q]``; the mutual information of the chosen j with all q."""
+    if not chosen:
+        return 0.0
+    covered = sum(max(similarities[j][q] for j in chosen) for q in range(len(similarities[0])))
+    return covered + sum(max(similarities[j]) for j in chosen)
+
+
+def fisher(scores, embedding):
+    """One example's information, in K - 1 coordinates of the classes' space that are orthogonal to the ones."""
+    num_classes = len(scores)
+    basis = np.linalg.svd(np.ones((1, num_classes)))[2][1:]
+    return np.kron(basis @ (np.diag(scores) - np.outer(scores, scores)) @ basis.T, np.outer(embedding, embedding))
+
+
+def bait(information, labeled, unlabeled, budget, proposals, rounds, ridge, rng):
+    """``information[index]``; draws what the strategy draws."""
+    pool = sum(information)
+    pool = pool + 1e-7 * np.diag(pool).mean() * np.eye(len(pool))
+
+    def trace(selected):
+        return np.trace(np.linalg.inv(sum(information[i] for i in selected) + ridge * pool) @ pool)
+
+    shuffled = rng.permutation(unlabeled).tolist()
+    batch, outside = shuffled[:budget], shuffled[budget:]
+    for _ in range(rounds if outside else 0):
+        for _ in range(budget):
+            places = rng.choice(len(outside), size=min(proposals, len(outside)), replace=False).tolist()
+            oldest = batch.pop(0)
+            candidates = [oldest] + [outside[place] for place in places]
+            best = min(range(len(candidates)), key=lambda c: trace([*labeled, *batch, candidates[c]]))
+            batch.append(candidates[best])
+            if best:
+                outside[places[best - 1]] = oldest
+    return batch

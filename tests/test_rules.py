@@ -5,16 +5,19 @@ from unittest import mock
 import numpy as np
 import pytest
 import rules
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pools import embeddings_of, pools, seeds
 from scipy import stats
 
 from labelbench_direct import GalaxySession
-from labelbench_direct.strategies import badge, coreset
+from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
+from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
 from labelbench_direct.strategies.base import PoolState, least, row_blocks
+from labelbench_direct.strategies.base_sampling import balanced_nearest, class_distances
 from labelbench_direct.strategies.confidence import confidence
 from labelbench_direct.strategies.entropy import negative_entropy
+from labelbench_direct.strategies.fisher import Fisher
 from labelbench_direct.strategies.gradients import Gradients
 from labelbench_direct.strategies.margin import top_two_margin
 from labelbench_direct.strategies.most_likely_positive import rare_class_score
@@ -167,3 +170,131 @@ def test_galaxy_refuses_unknown_cuts():
     scores = np.array([[0.6, 0.4], [0.3, 0.7]])
     with pytest.raises(ValueError, match="cuts must be one of 'all', 'reversed', got 'none'"):
         GalaxySession(scores, [], [], budget=1, rng=np.random.default_rng(0), cuts="none")
+
+
+@given(seeds, st.integers(2, 4), st.integers(1, 3))
+def test_boundary_distances(seed, num_classes, dimensions):
+    """The weights of the last layer come back from scores and embeddings."""
+    rng = np.random.default_rng(seed)
+    embeddings, weights = rng.normal(size=(20, dimensions)), rng.normal(size=(num_classes, dimensions))
+    logits = embeddings @ weights.T + rng.normal(size=num_classes)
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    distances = class_distances(scores, embeddings)
+    expected = [
+        [rules.boundary_distance(row, weights.tolist(), k) for row in logits.tolist()] for k in range(num_classes)
+    ]
+    assert distances == pytest.approx(np.array(expected), rel=1e-5, abs=1e-7)
+
+
+def test_boundary_of_classes_with_equal_weights_is_out_of_reach():
+    embeddings = np.random.default_rng(0).normal(size=(9, 2))
+    logits = embeddings @ np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).T + [1, 0, 0]
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    distances = class_distances(scores, embeddings)
+    assert np.isinf(distances[1, scores.argmax(axis=1) == 0]).all()
+    assert np.isfinite(distances[2]).all()
+
+
+@given(seeds, st.integers(2, 5), st.integers(1, 12), st.data())
+def test_base(seed, num_classes, num_candidates, data):
+    budget = data.draw(st.integers(0, num_candidates))
+    distances = np.random.default_rng(seed).integers(0, 4, (num_classes, num_candidates)).astype(float)
+    candidates = np.arange(num_candidates) * 3
+    expected = rules.base(distances.tolist(), candidates.tolist(), budget)
+    assert balanced_nearest(distances, candidates, budget).tolist() == expected
+
+
+@settings(max_examples=200)
+@given(seeds, st.integers(11, 24))
+def test_average_linkage(seed, size):
+    points = np.random.default_rng(seed).normal(size=(size, 2))
+    with mock.patch.object(cluster_margin, "CLUSTER_SIZE", 3):
+        clusters = cluster_margin.average_linkage(points, np.random.default_rng(0))
+    groups = {frozenset(np.flatnonzero(clusters == c).tolist()) for c in set(clusters.tolist())}
+    assert groups == rules.average_linkage(points.tolist(), size // 3)
+
+
+@settings(max_examples=200)
+@given(seeds)
+def test_larger_pools_join_the_nearest_cluster(seed):
+    """Whoever the tree is built of decides the means; everybody is with the nearest of them."""
+    points = np.random.default_rng(seed).normal(size=(60, 2))
+    with mock.patch.multiple(cluster_margin, CLUSTER_SIZE=3, TREE_SIZE=20):
+        clusters = cluster_margin.average_linkage(points, np.random.default_rng(seed))
+        leaves = np.sort(np.random.default_rng(seed).choice(60, 20, replace=False))
+    means = [points[leaves[sorted(group)]].mean(axis=0) for group in rules.average_linkage(points[leaves].tolist(), 6)]
+    nearest = np.array([min(range(6), key=lambda c: rules.squared_distance(p, means[c])) for p in points])
+    assert {frozenset(np.flatnonzero(clusters == c).tolist()) for c in set(clusters.tolist())} == {
+        frozenset(np.flatnonzero(nearest == c).tolist()) for c in set(nearest.tolist())
+    }
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=20), st.data())
+def test_round_robin(clusters, data):
+    budget = data.draw(st.integers(0, len(clusters)))
+    assert cluster_margin.round_robin(np.array(clusters), budget).tolist() == rules.round_robin(clusters, budget)
+
+
+@given(pools(), st.data(), st.sampled_from([1, 2, 256]))
+def test_similar(pool, data, candidates):
+    """Each choice gains as much as any could, but for rounding."""
+    embeddings = data.draw(embeddings_of(len(pool.labels)))
+    unlabeled = unlabeled_of(pool)
+    if not len(pool.labeled):
+        return
+    budget = data.draw(st.integers(0, len(unlabeled)))
+    queries = pool.labeled
+    scores, vectors = pool.probabilities.astype(float).tolist(), embeddings.astype(float).tolist()
+    asked = [rules.gradient(scores[q], vectors[q], pool.labels[q]) for q in queries]
+    offered = [rules.gradient(scores[j], vectors[j]) for j in unlabeled]
+    similarities = [[rules.similarity(a, b) for b in asked] for a in offered]
+    kernel = similar.Similarities(pool.probabilities, embeddings, queries, pool.labels[queries])
+    assert kernel.to(unlabeled) == pytest.approx(np.array(similarities).reshape(-1, len(queries)), abs=1e-6)
+    with mock.patch.object(similar, "CANDIDATES", candidates):
+        chosen = similar.flqmi_greedy(kernel, unlabeled, budget).tolist()
+    places = [unlabeled.tolist().index(index) for index in chosen]
+    for step, place in enumerate(places):
+        value = {
+            j: rules.flqmi(similarities, [*places[:step], j]) for j in range(len(unlabeled)) if j not in places[:step]
+        }
+        assert value[place] >= max(value.values()) - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [([0, 0, 0, 1], [3]), ([0, 1, 2], [0, 1, 2]), ([2, 2, 2], [0, 1, 2]), ([0, 0, 1, 2, 0], [2, 3])],
+)
+def test_rare_examples(labels, expected):
+    assert similar.rare_examples(np.arange(len(labels)), np.array(labels), 3).tolist() == expected
+
+
+@settings(max_examples=100)
+@given(seeds, st.integers(2, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 4))
+def test_bait(seed, num_classes, dimensions, rounds, proposals):
+    rng = np.random.default_rng(seed)
+    scores, embeddings = rng.dirichlet(np.ones(num_classes), 20), rng.normal(size=(20, dimensions))
+    labeled, unlabeled = np.arange(4), np.arange(4, 20)
+    information = [rules.fisher(p, x) for p, x in zip(scores, embeddings, strict=True)]
+    budget = int(rng.integers(0, 17))
+    arguments = (labeled, unlabeled, budget, proposals, rounds)
+    expected = rules.bait(information, *arguments, RIDGE, np.random.default_rng(seed))
+    assert bait(Fisher(scores, embeddings), *arguments, np.random.default_rng(seed)).tolist() == expected
+
+
+def test_fisher_information():
+    rng = np.random.default_rng(0)
+    scores, embeddings = rng.dirichlet(np.ones(3), 1500), rng.normal(size=(1500, 2))
+    total = Fisher(scores, embeddings).information(np.arange(1500))
+    expected = sum(rules.fisher(p, x) for p, x in zip(scores, embeddings, strict=True))
+    assert np.linalg.eigvalsh(total) == pytest.approx(np.linalg.eigvalsh(expected))  # bases differ by a rotation
+
+
+def test_principal_components():
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(50, 4)) * [5, 0, 1, 2] + 7
+    for dimensions, kept in ((None, [0, 3, 2]), (2, [0, 3])):
+        projected = principal_components(embeddings, dimensions)
+        assert projected.shape == (50, len(kept))
+        centered = embeddings - embeddings.mean(axis=0)
+        assert np.abs(np.corrcoef(projected.T, centered[:, kept].T)[0, len(kept)]) > 0.98
+    assert principal_components(np.ones((5, 3)), None).shape == (5, 0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from labelbench_direct.labelbench import register_strategy
 from labelbench_direct.strategies.badge import BadgeStrategy
+from labelbench_direct.strategies.bait import BaitStrategy
 from labelbench_direct.strategies.base import PoolStrategy
+from labelbench_direct.strategies.base_sampling import BaseStrategy
+from labelbench_direct.strategies.cluster_margin import ClusterMarginStrategy
 from labelbench_direct.strategies.confidence import ConfidenceStrategy
 from labelbench_direct.strategies.coreset import CoresetStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
@@ -13,6 +16,7 @@ from labelbench_direct.strategies.galaxy import GalaxyStrategy
 from labelbench_direct.strategies.margin import MarginStrategy
 from labelbench_direct.strategies.most_likely_positive import MostLikelyPositiveStrategy
 from labelbench_direct.strategies.random import RandomStrategy
+from labelbench_direct.strategies.similar import SimilarStrategy
 
 STRATEGIES: dict[str, type[PoolStrategy]] = {
     strategy.strategy_name: strategy
@@ -25,6 +29,10 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
         MostLikelyPositiveStrategy,
         CoresetStrategy,
         BadgeStrategy,
+        BaitStrategy,
+        BaseStrategy,
+        ClusterMarginStrategy,
+        SimilarStrategy,
         GalaxyStrategy,
     )
 }

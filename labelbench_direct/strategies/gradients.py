@@ -12,6 +12,8 @@ import numpy as np
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import row_blocks, unit_scale
 
+_UNDERFLOW = float(np.finfo(np.float32).tiny)  # more than all that can get lost below it
+
 
 def residuals(probabilities: Floats, labels: Indices) -> Floats:
     """(n, K) float64: the scores less the one-hot labels."""
@@ -54,7 +56,7 @@ class Gradients:
             products *= self._residuals[place] @ center_residuals.T
             products += center_norms
             distances = products.min(axis=1) + self._slack * self.square_norms[place]
-            np.minimum(bounds[place], np.maximum(distances, 0), out=bounds[place])
+            np.minimum(bounds[place], np.maximum(distances, 0) + _UNDERFLOW, out=bounds[place])
 
     def distances(self, rows: Indices, centers: Indices) -> Floats:
         """(rows, centers): squared distances in double precision; those of equal gradients are 0."""
