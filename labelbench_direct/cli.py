@@ -90,6 +90,7 @@ def _compare(parsed: argparse.Namespace) -> int:
     )
     title = f"{comparison.dataset}, {comparison.noise:.0%} label noise"
     folder = parsed.output or Path("results") / f"{comparison.dataset}-noise-{comparison.noise:g}"
+    folder.mkdir(parents=True, exist_ok=True)
     print(f"{title}: {len(comparison.strategies)} strategies, {parsed.seeds} seeds, results in {folder}")
     paths = {(strategy, seed): Path() for strategy, seed in comparison.trials()}
     finished = run(comparison, folder, parsed.workers)

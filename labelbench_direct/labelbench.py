@@ -128,9 +128,7 @@ def register_strategy(strategy: type[Strategy], *, keep_owner_as: str | None = N
             "LabelBench cannot be imported, so there is no registry to register in: "
             "start Python in a LabelBench checkout or put the checkout on PYTHONPATH"
         )
-    importlib.import_module(
-        "LabelBench.strategy.strategies"
-    )  # files LabelBench's own first, so that they stay below ours
+    importlib.import_module("LabelBench.strategy.strategies")  # files LabelBench's own, which must come first
     registry: dict[str, type] = _labelbench.strategies
     name = strategy.strategy_name
     owner = registry.get(name)

@@ -120,10 +120,9 @@ def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> st
 
 
 _TABLE_NOTE = """\
-final: {metric} with all labels. lead: mean over the rounds, less {first}'s of the same seed. Each ± standard error
-over seeds. Under a strategy's name: the labels that the row's strategy needs to reach that one's final value, and the
-share saved.
-"""
+final: {metric} with all labels. lead: mean over the rounds, less {first}'s of the same seed.
+± is the standard error over seeds. Under a strategy's name: the labels that the row's strategy
+needs to reach that one's final value, and the share of them that it saves."""
 
 
 def _markdown(rows: list[list[str]]) -> str:

@@ -82,10 +82,10 @@ def test_labels_not_asked_for_change_nothing(pool, budget, seed, options):
 def test_same_seed_same_queries_and_global_state_untouched(pool, budget, seed, options):
     budget = min(budget, pool.num_unlabeled)
     probabilities = pool.probabilities.copy()
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()
     first, second = (run(start(pool, budget, 3, seed, options), pool.labels) for _ in range(2))
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in second]
-    assert np.random.get_state()[1].tolist() == before.tolist()  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == before.tolist()
     assert np.array_equal(pool.probabilities, probabilities)
 
 

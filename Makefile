@@ -1,0 +1,36 @@
+# Every command makes the virtual environment that it uses. PYTHON chooses the interpreter: make test PYTHON=python3.12
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help compare test lint bench mutants clean
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $(READY)
+
+compare: $(READY)  ## compare strategies on real images: results/*/curves.png
+	$(BIN)/labelbench-direct compare
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT
+	$(BIN)/python tests/benchmarks/selection.py
+
+mutants: $(READY)  ## break the core on purpose, once for each law, and see the tests fail
+	$(BIN)/python tests/benchmarks/mutants.py
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,86 @@
+"""Break the code on purpose and see the tests fail: one mutant for each law that the tests claim to hold.
+ Each mutant is a copy of the package with one expression replaced. Run with ``make mutants``; the exit status is 1 if
+any survives.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MUTANTS = [  # law, file, expression, replacement, tests that must fail
+    ("order: descending margin", "core/order.py", "np.argsort(-key)", "np.argsort(key)", "fast_order"),
+    ("order: ties by score", "core/order.py", "-score[members], ", "", "fast_order"),
+    ("order: ties by index", "core/order.py", "np.lexsort((members,", "np.lexsort((-members,", "fast_order"),
+    ("order: two classes by score", "core/order.py", "if probabilities.shape[1] == 2:", "if False:", "two_classes"),
+    ("reference: ties by score", "core/order.py", "np.lexsort((-score, ", "np.lexsort((score, ", "class_order_equals"),
+    ("loss: wrong side", "core/one_vs_rest.py", "np.where(self.is_class, -1, 1)", "np.where(self.is_class, 1, -1)", "loss"),
+    ("loss: the cut itself", "core/one_vs_rest.py", "np.searchsorted(self.positions, thresholds)]",
+     "np.searchsorted(self.positions, thresholds, side='right')]", "loss"),
+    ("threshold: nearest to N/2", "core/one_vs_rest.py", "np.argmin(np.abs(2 * nearest", "np.argmax(np.abs(2 * nearest",
+     "best_threshold"),
+    ("threshold: minority", "core/one_vs_rest.py", "highest[-1] if", "highest[0] if", "best_threshold"),
+    ("version space: start at I", "core/version_space.py", "others[0] if len(others) else len(line.positions)",
+     "others[-1] if len(others) else len(line.positions)", "initial_version_space"),
+    ("version space: end at J", "core/version_space.py", "members[-1] + 1 if", "members[0] + 1 if", "initial_version_space"),
+    ("window: middle", "core/version_space.py", "(total - 1) // 2", "0", "middle"),
+    ("window: worse end", "core/version_space.py", "np.maximum(_at(", "np.minimum(_at(", "middle"),
+    ("window: every turn looked at", "core/version_space.py", "[starts, starts - width]", "[starts]", "middle"),
+    ("window: never loses the best", "core/version_space.py", "width = max(width, highest_best - lowest_best)", "pass",
+     "never_lose"),
+    ("window: random is uniform", "core/version_space.py", "rng.integers(total)", "rng.integers(total) // 2", "random_shrink"),
+    ("candidates: groups", "core/version_space.py", "losses[i : j + 1].min()", "losses[i]", "middle"),
+    ("sample: unlabeled only", "core/one_vs_rest.py", 'ranks, side="right")', 'ranks, side="left")', "candidates or nearest"),
+    ("nearest: distance", "core/direct.py", "threshold - 1 - below", "threshold - below", "nearest"),
+    ("nearest: balanced", "core/direct.py", 'if nearest == "balanced"', 'if nearest != "balanced"', "nearest"),
+    ("budget: exact", "core/direct.py", "rest * (i + 1) // num_classes -", "rest * i // num_classes -", "exactly"),
+    ("budget: half searches", "core/direct.py", "budget // (2 * num_classes)", "budget // num_classes", "whole"),
+    ("budget: distinct", "core/direct.py", "            known.add(batch, labels)\n", "", "exactly"),
+    ("labels: only those told", "session.py", "np.array([self._answers[index]", "np.array([0 * self._answers[index]",
+     "whole"),
+    ("rounds: shrink", "core/vreduce.py", "size ** (1 - t / rounds)", "size", "whole or resolution"),
+    ("rounds: learn from labels", "core/vreduce.py", "labels == k)", "labels != k)", "whole"),
+    ("seed: global state", "core/version_space.py", "rng.choice(self.candidates(line), size=count, replace=False)",
+     "np.random.choice(self.candidates(line), size=count, replace=False)", "global_state"),
+    ("tell: nothing unasked", "session.py", "index not in asked and index not in self._answers", "False", "Machine"),
+    ("tell: no second answer", "session.py", "self._answers.get(index, label) != label", "False", "Machine"),
+    ("noise: annotators' labels", "labelbench.py", "    view.train()\n", "    view.eval()\n", "corrupted"),
+]  # fmt: skip
+
+
+def survives(file: str, expression: str, replacement: str, tests: str) -> bool:
+    """Whether the tests named still pass on a copy of the project with the expression replaced."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in ("labelbench_direct", "tests", "setup.cfg"):
+            source = ROOT / part
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, copy / part, ignore=ignore) if source.is_dir() else shutil.copy(source, copy)
+        mutated = copy / "labelbench_direct" / file
+        text = mutated.read_text(encoding="utf-8")
+        if text.count(expression) != 1:
+            raise ValueError(f"{file} must contain {expression!r} once, it is there {text.count(expression)} times")
+        mutated.write_text(text.replace(expression, replacement), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", tests, "tests"]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        if result.returncode not in (0, 1):
+            raise RuntimeError(f"pytest ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+        return result.returncode == 0
+
+
+def main() -> int:
+    survivors = 0
+    for law, *mutant in MUTANTS:
+        alive = survives(*mutant)
+        survivors += alive
+        print(f"{'SURVIVED' if alive else 'caught':10}{law}", flush=True)
+    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants caught")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""The way into LabelBench's registry, tried on a stand-in package that files strategies as LabelBench does."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import labelbench_direct
+from labelbench_direct import DirectStrategy
+from labelbench_direct.hosts.embedded.data import Data, Part
+from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.labelbench import INSTALLED, ALInput, Annotator, labeled_labels
+
+SKELETON = """
+from enum import IntEnum
+class ALInput(IntEnum):
+    TRAIN_PRED = 0
+    TRAIN_LABEL = 3
+    TRAIN_EMBEDDING = 9
+strategies = {}
+class Strategy:
+    def __init_subclass__(cls, **kwargs):
+        strategies[cls.strategy_name] = cls
+"""
+OWN_DIRECT = """
+from LabelBench.skeleton.active_learning_skeleton import Strategy
+class Own(Strategy):
+    strategy_name = "direct"
+class Margin(Strategy):
+    strategy_name = "margin"
+"""
+
+
+@pytest.fixture
+def labelbench(tmp_path):
+    """A folder with a package LabelBench, and a function that runs code with it on the path."""
+    package = tmp_path / "LabelBench"
+    for folder in (package, package / "skeleton", package / "strategy"):
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+    (package / "skeleton" / "active_learning_skeleton.py").write_text(SKELETON)
+    (package / "strategy" / "strategies.py").write_text(OWN_DIRECT)
+
+    def run(code):
+        code = "from LabelBench.skeleton.active_learning_skeleton import strategies, Strategy\n" + textwrap.dedent(code)
+        command = [sys.executable, "-c", code]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+
+    return run
+
+
+def test_register_takes_direct_and_keeps_labelbenchs(labelbench):
+    labelbench(
+        """
+        import labelbench_direct
+        assert strategies == {}, "defining our classes files nothing"
+        labelbench_direct.register()
+        labelbench_direct.register()
+        from LabelBench.strategy.strategies import Margin, Own
+        assert strategies["direct"] is labelbench_direct.DirectStrategy
+        assert strategies["direct_labelbench"] is Own
+        assert strategies["margin"] is Margin
+        assert issubclass(labelbench_direct.DirectStrategy, Strategy)
+        """
+    )
+
+
+@pytest.mark.parametrize("name", ["direct", "direct_labelbench"])
+def test_register_refuses_what_others_own(labelbench, name):
+    labelbench(
+        f"""
+        import labelbench_direct, LabelBench.strategy.strategies
+        class Other(Strategy):
+            strategy_name = "{name}"
+        before = dict(strategies)
+        try:
+            labelbench_direct.register()
+        except ValueError as error:
+            assert "'{name}' belongs to __main__.Other" in str(error), error
+            assert "cannot take it" in str(error)
+            owner = "DirectStrategy" if "{name}" == "direct" else "Own"
+            assert owner in str(error)
+        else:
+            raise SystemExit("no error")
+        assert strategies == before
+        """
+    )
+
+
+def test_a_folder_named_labelbench_is_not_labelbench(tmp_path):
+    (tmp_path / "LabelBench").mkdir()
+    code = "from labelbench_direct.labelbench import INSTALLED; assert not INSTALLED"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.skipif(INSTALLED, reason="LabelBench is importable here")
+def test_register_without_labelbench_says_what_to_do():
+    with pytest.raises(ModuleNotFoundError, match="start Python in a LabelBench checkout"):
+        labelbench_direct.register()
+
+
+LABELS = np.array([0, 1, 2] * 10)
+
+
+def noisy_pool(labeled=()):
+    part = Part(np.zeros((30, 1), dtype=np.float32), LABELS)
+    pool = Pool(Data("tiny", part, part, part, ("a", "b", "c")))
+    pool.set_corrupter(uniform_noise(0.5, np.random.default_rng(0)))
+    if len(labeled):
+        pool.update_labeled_idxs(labeled)
+    return pool
+
+
+def noisy_labels(pool):
+    pool = noisy_pool()
+    pool.update_labeled_idxs(np.arange(30))
+    return pool.get_train_labels().argmax(axis=1)
+
+
+@pytest.mark.parametrize("state", ["train", "eval"])
+@pytest.mark.parametrize("labeled", [[], [4, 2]])
+def test_annotators_give_the_corrupted_labels_and_leave_the_pool_alone(state, labeled):
+    pool = noisy_pool(labeled)
+    getattr(pool, state)()
+    expected = noisy_labels(pool)
+    assert (expected != LABELS).sum() == 15
+    assert Annotator(pool)(np.arange(30)).tolist() == expected.tolist()
+    assert labeled_labels(pool).tolist() == expected[labeled].tolist()
+    assert pool.labeled_idxs().tolist() == labeled
+    clean = pool.get_train_labels().argmax(axis=1).tolist() == LABELS[labeled].tolist()
+    assert clean == (state == "eval" or not labeled)
+
+
+class Scores:
+    """A trainer that has the given scores, and clean labels for whoever asks."""
+
+    def __init__(self, probabilities):
+        self.probabilities = probabilities
+
+    def retrieve_inputs(self, input_types):
+        assert input_types == [ALInput.TRAIN_PRED], "nothing but scores is asked for"
+        return [self.probabilities.copy()]
+
+
+def test_direct_learns_from_the_corrupted_labels():
+    pool = noisy_pool([0, 1, 2])
+    probabilities = np.random.default_rng(1).dirichlet(np.ones(3), 30)
+    config = {"strategy_name": "direct", "B1": 20, "min_budget_per_class": 60}
+    strategy = DirectStrategy(config, pool, np.random.default_rng(0))
+    selected = strategy.select(Scores(probabilities), 12)
+    assert len(set(selected.tolist())) == 12
+    told = strategy.session.told
+    assert list(told) == selected.tolist()
+    assert list(told.values()) == noisy_labels(pool)[selected].tolist() != LABELS[selected].tolist()
+
+
+def test_without_a_generator_the_global_seed_decides_as_in_labelbench():
+    pool = noisy_pool([0, 1, 2])
+    trainer = Scores(np.random.default_rng(1).dirichlet(np.ones(3), 30))
+    selections = []
+    for seed in (7, 7, 8):
+        np.random.seed(seed)
+        selections.append(DirectStrategy({"strategy_name": "direct"}, pool).select(trainer, 12).tolist())
+    assert selections[0] == selections[1] != selections[2]
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        ({"B2": 5}, ValueError, "unknown key 'B2' in the configuration of strategy 'direct'; known are B1, keep_best"),
+        ({"B1": 0}, ValueError, "B1 must be at least 1, got 0"),
+        ({"B1": "20"}, TypeError, "B1 must be an integer, got '20'"),
+        ({"B1": 2.0}, TypeError, "B1 must be an integer, got 2.0"),
+        ({"min_budget_per_class": -1}, ValueError, "min_budget_per_class must be at least 0, got -1"),
+        ({"nearest": "x"}, ValueError, "nearest must be one of 'position', 'balanced', got 'x'"),
+    ],
+)
+def test_bad_configurations(config, error, message):
+    with pytest.raises(error, match=message):
+        DirectStrategy({"strategy_name": "direct", **config}, noisy_pool())
+
+
+def test_multi_label_data_is_refused():
+    pool = noisy_pool()
+    pool.label_type = "MULTI_LABEL"
+    with pytest.raises(ValueError, match="multi-label"):
+        DirectStrategy({"strategy_name": "direct"}, pool)
+
+
+def test_scores_of_another_pool_are_refused():
+    strategy = DirectStrategy({"strategy_name": "direct"}, noisy_pool([0]))
+    with pytest.raises(ValueError, match="the pool has 30 examples, but the trainer scored 4"):
+        strategy.select(Scores(np.full((4, 3), 1 / 3)), 1)
+
+
+def test_one_hot_predictions_are_refused():
+    strategy = DirectStrategy({"strategy_name": "direct"}, noisy_pool([0]))
+    with pytest.raises(ValueError, match="one-hot"):
+        strategy.select(Scores(np.eye(3)[LABELS]), 1)
