@@ -157,10 +157,10 @@ def test_same_seed_same_answer_and_nothing_else_touched(name, pool, data, seed):
     embeddings = data.draw(embeddings_of(len(pool.labels)))
     budget = pool.num_unlabeled // 2
     copies = pool.probabilities.copy(), embeddings.copy(), pool.labeled.copy()
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()
     first, second = (select(name, pool, embeddings, budget, seed).tolist() for _ in range(2))
     assert first == second
-    assert np.random.get_state()[1].tolist() == before.tolist()  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == before.tolist()
     for array, copy in zip((pool.probabilities, embeddings, pool.labeled), copies, strict=True):
         assert np.array_equal(array, copy)
 
@@ -171,7 +171,7 @@ def test_without_a_generator_the_global_seed_decides(name):
     pool, embeddings = drawn_pool()
 
     def chosen():
-        np.random.seed(3)  # noqa: NPY002
+        np.random.seed(3)
         dataset = standins.Dataset(pool.labels, pool.labeled, pool.num_classes)
         strategy = STRATEGIES[name](CONFIGS.get(name, {}), dataset)
         return strategy.select(standins.Trainer(pool.probabilities, embeddings), 5).tolist()

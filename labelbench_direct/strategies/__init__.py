@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelbench_direct.labelbench import register_strategy
+from labelbench_direct.labelbench import register_strategies
 from labelbench_direct.strategies.badge import BadgeStrategy
 from labelbench_direct.strategies.bait import BaitStrategy
 from labelbench_direct.strategies.base import PoolStrategy
@@ -39,10 +39,14 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
 """Every strategy of this package, by the name that configurations use."""
 
 
+_NOT_IN_LABELBENCH = (MostLikelyPositiveStrategy, BaseStrategy, ClusterMarginStrategy, SimilarStrategy)
+
+
 def register() -> None:
     """Make ``strategy_name = "direct"`` this package's in LabelBench; LabelBench's own stays as ``direct_labelbench``.
+    Add the strategies that LabelBench lacks: most_likely_positive, base, cluster_margin, similar. Its others stay.
 
     Can be called again. Raises ModuleNotFoundError where LabelBench cannot be imported, and ValueError where one of
-    the two names belongs to somebody else.
+    the names belongs to somebody else; nothing has changed then.
     """
-    register_strategy(DirectStrategy, keep_owner_as="direct_labelbench")
+    register_strategies((DirectStrategy, *_NOT_IN_LABELBENCH), keep_owners_as={"direct": "direct_labelbench"})
