@@ -34,6 +34,10 @@ class Annotations:
         self._labels[self._count : stop] = labels
         self._count = stop
 
+    def since(self, count: int) -> tuple[Indices, Indices]:
+        """The indices and labels that came after the first ``count``."""
+        return self._indices[count : self._count], self._labels[count : self._count]
+
     def along(self, order: ClassOrder, k: int) -> OneVsRest:
         """What they say of class k, along its whole order."""
         return OneVsRest.along(order.everything, self.indices, self.labels == k, len(order))
