@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelbench_direct.core.scores import as_array
 from labelbench_direct.core.types import Floats, Indices
 
 ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
@@ -19,7 +20,7 @@ _ROWS = 4096  # blocks of rows, so that no temporary array is as large as the sc
 
 def check_probabilities(probabilities: Any) -> Floats:
     """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2."""
-    array = np.asarray(probabilities)
+    array = as_array(probabilities, "probabilities")
     if array.ndim != 2:
         raise ValueError(f"probabilities must have shape (examples, classes), got shape {array.shape}")
     if array.dtype not in (np.float16, np.float32, np.float64):
@@ -52,7 +53,7 @@ def _explain(rows: Floats, start: int) -> None:
 
 def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
     """Outputs of the penultimate layer (N, D): finite, D >= 1, one row for each example."""
-    array = np.asarray(embeddings)
+    array = as_array(embeddings, "embeddings")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"embeddings must have shape (examples, dimensions), got shape {array.shape}")
     if array.dtype not in (np.float16, np.float32, np.float64):
