@@ -87,7 +87,8 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--dataset", help=f"digits or mnist5k, with or without _imb_K (K - 1 rare classes) or _lt "
         f"(default: {default.dataset})")  # fmt: skip
     add("--strategies", nargs="+", metavar="NAME[:KEY=VALUE,...]",
-        help=f"the first is compared with the others; of {', '.join(STRATEGIES)} (default: all)")  # fmt: skip
+        help=f"the first is compared with the others; all, or some of {', '.join(STRATEGIES)} "
+        f"(default: {' '.join(default.strategies)})")  # fmt: skip
     add("--seeds", type=int, help=f"how many, from 0 (default: {len(default.seeds)})")
     add("--noise", type=float, nargs="+", help=f"share of the pool's labels that are wrong (default: "
         f"{default.noise[0]})")  # fmt: skip
@@ -119,6 +120,8 @@ def _experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
                 f"{parsed.experiment} states what to compare: leave out --{next(iter(stated))}, or edit it"
             )
         return read_experiment(parsed.experiment), parsed.output or Path("results") / parsed.experiment.stem
+    if stated.get("strategies") == ["all"]:
+        stated["strategies"] = STRATEGIES
     for name in ("strategies", "noise", "parallel"):
         if name in stated:
             stated[name] = tuple(stated[name])

@@ -23,6 +23,7 @@ from labelbench_direct.hosts.embedded.training import make_trainer
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
 
+BASELINES = ("direct", "random", "margin", "confidence", "entropy", "most_likely_positive")
 Host = Literal["embedded", "labelbench"]
 
 
@@ -61,7 +62,7 @@ class Experiment:
     dataset: str = "mnist5k_imb_3"
     model: Mapping[str, Any] = field(default_factory=lambda: {"name": "mlp"})
     trainer: Mapping[str, Any] = field(default_factory=lambda: {"name": "passive"})
-    strategies: tuple[str, ...] = tuple(STRATEGIES)
+    strategies: tuple[str, ...] = BASELINES
     seeds: tuple[int, ...] = (0, 1, 2, 3)
     noise: tuple[float, ...] = (0.1,)
     batch_size: int = 40

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from labelbench_direct.core.order import PoolOrders, margin_score
+from labelbench_direct.core.order import class_order, margin_score
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import ALInput, Dataset, Strategy, Trainer, labeled_indices, labeled_labels
 from labelbench_direct.session import DirectSession
@@ -35,18 +35,19 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
     asked_labels = np.fromiter(session.told.values(), dtype=np.int64)
     counts = np.bincount(np.concatenate([known_labels, asked_labels]), minlength=scores.shape[1])
     classes = np.sort(np.argsort(counts, kind="stable")[:MOST_CLASSES]).tolist()
-    orders = PoolOrders(scores)
 
     def along(k: int) -> dict[str, Any]:
-        order = orders[k]
+        order = class_order(scores, k)
+        positions = np.empty_like(order)
+        positions[order] = np.arange(len(order))
         edges = np.linspace(0, len(order), min(BINS, len(order)) + 1).astype(np.int64)
         return {
             "threshold": session.thresholds.get(k),
             "version_spaces": [[space.low, space.high] for space in session.version_spaces.get(k, ())],
-            "known": [order.positions[known].tolist(), (known_labels == k).astype(int).tolist()],
-            "asked": [order.positions[asked].tolist(), (asked_labels == k).astype(int).tolist()],
-            "members": _means((true_labels == k)[order.indices].astype(np.float64), edges),
-            "margin": _means(margin_score(scores, k)[order.indices].astype(np.float64), edges),
+            "known": [positions[known].tolist(), (known_labels == k).astype(int).tolist()],
+            "asked": [positions[asked].tolist(), (asked_labels == k).astype(int).tolist()],
+            "members": _means((true_labels == k)[order].astype(np.float64), edges),
+            "margin": _means(margin_score(scores, k)[order].astype(np.float64), edges),
         }
 
     return {"num_examples": len(scores), "classes": {str(k): along(k) for k in classes}}
