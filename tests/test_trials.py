@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -379,3 +380,11 @@ def test_a_killed_worker_is_replaced(whole, tmp_path):
                 {trial.identifier for trial in SMALL.trials()[:2]}}  # fmt: skip
     assert results(tmp_path) == expected
     assert all(is_finished(tmp_path / trial.identifier) for trial in SMALL.trials()[:2])
+
+
+def test_kill_9_at_random_moments_changes_no_byte():
+    """The short version of `make torture`: the trials' own process, killed ten times."""
+    command = [sys.executable, str(Path(__file__).with_name("torture.py")), "--forked", "--kills", "10"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("10 kills, ")
