@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sweep import Result, WorkerLostError
 from labelbench_direct.experiment.trial import Outcome, Settings, run_trial
 
+LOOPBACK_ONLY = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+"""Ray's own switch by which a cluster of one machine listens on 127.0.0.1, as it always does on those two systems."""
 _RETRIES = 20  # of a trial whose node dies each time
 
 
@@ -22,6 +25,8 @@ class RayEngine:
     capacity = None
 
     def __init__(self, folder: Path, settings: Settings, address: str | None = None, gpus: float = 0) -> None:
+        if address is None:
+            os.environ.setdefault(*LOOPBACK_ONLY)
         try:
             import ray
         except ModuleNotFoundError as error:
@@ -31,10 +36,9 @@ class RayEngine:
         self._ray = ray
         self._owns = not ray.is_initialized()
         if self._owns:
-            where = {"address": address} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
+            where = {"address": address} if address else {"include_dashboard": False}
             ray.init(log_to_driver=False, **where)
-        task = ray.remote(run_trial)
-        self._task = task.options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES, retry_exceptions=False)
+        self._task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)(run_trial)
         self._folder, self._settings = folder.resolve(), settings
         self._running: dict[Any, Trial] = {}
 
