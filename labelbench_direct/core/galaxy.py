@@ -50,7 +50,7 @@ def galaxy(
         if position is None:
             rank = rng.integers(graph.line.unlabeled_before(graph.line.size))
             position = int(graph.line.unlabeled_positions(np.array([rank]))[0])
-        index = graph.order.indices[[position]].astype(np.int64)
+        index = graph.indices[[position]].astype(np.int64)
         label = yield index
         known.add(index, label)
 
@@ -60,7 +60,10 @@ class LinearGraph:
 
     def __init__(self, order: ClassOrder, k: int) -> None:
         narrow = np.min_scalar_type(len(order))
-        self.order = ClassOrder(order.indices.astype(narrow))
+        everything = np.arange(len(order))
+        self.indices = order.everything.indices_at(everything).astype(narrow)
+        self.positions = np.empty_like(self.indices)
+        self.positions[self.indices] = everything
         self.line = OneVsRest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), len(order))
         self._k = k
         self._seen = 0
@@ -68,7 +71,7 @@ class LinearGraph:
     def update(self, known: Annotations) -> None:
         """Take in the labels that came since the last time."""
         indices, labels = known.since(self._seen)
-        self.line = self.line.annotate(self.order.positions[indices].astype(np.int64), labels == self._k)
+        self.line = self.line.annotate(self.positions[indices].astype(np.int64), labels == self._k)
         self._seen = len(known)
 
 
