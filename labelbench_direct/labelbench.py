@@ -146,6 +146,12 @@ def register_strategy(strategy: type[Strategy], *, keep_owner_as: str | None = N
     registry[name] = strategy
 
 
+def is_labelbenchs(name: str) -> bool:
+    """Whether a strategy of this name is filed that LabelBench itself defines."""
+    owner = _labelbench.strategies.get(name) if _labelbench else None
+    return owner is not None and owner.__module__.startswith("LabelBench.")
+
+
 def _owner(strategy: type) -> str:
     return f"{strategy.__module__}.{strategy.__qualname__}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelbench_direct.labelbench import register_strategy
+from labelbench_direct.labelbench import is_labelbenchs, register_strategy
 from labelbench_direct.strategies.base import PoolStrategy
 from labelbench_direct.strategies.confidence import ConfidenceStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
@@ -28,7 +28,10 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
 def register() -> None:
     """Make ``strategy_name = "direct"`` this package's in LabelBench; LabelBench's own stays as ``direct_labelbench``.
 
-    Can be called again. Raises ModuleNotFoundError where LabelBench cannot be imported, and ValueError where one of
-    the two names belongs to somebody else.
+    Strategies that LabelBench lacks are added under their names; its others stay its own. Can be called again. Raises
+    ModuleNotFoundError where LabelBench cannot be imported, and ValueError where a name belongs to somebody else.
     """
     register_strategy(DirectStrategy, keep_owner_as="direct_labelbench")
+    for name, strategy in STRATEGIES.items():
+        if not is_labelbenchs(name):
+            register_strategy(strategy)
