@@ -27,7 +27,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT
-	$(BIN)/python tests/benchmarks/select.py
+	$(BIN)/python tests/benchmarks/selection.py
 
 mutants: $(READY)  ## break the core on purpose, once for each law, and see the tests fail
 	$(BIN)/python tests/benchmarks/mutants.py

@@ -160,7 +160,7 @@ def write_trial(trial: Trial, folder: Path) -> Path:
 
 
 def run(comparison: Comparison, folder: Path, workers: int | None = None) -> Iterator[tuple[str, int, Path]]:
-    """Run all trials in parallel processes, into an existing folder; yield each one's strategy, seed and file when done."""
+    """Run all trials in parallel processes, into an existing folder; yield strategy, seed and file of each one done."""
     workers = workers or os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as executor:

@@ -1,6 +1,6 @@
 """Break the code on purpose and see the tests fail: one mutant for each law that the tests claim to hold.
-
-Each mutant is a copy of the package with one expression replaced. Run with ``make mutants``; exit status 1 if any survives.
+ Each mutant is a copy of the package with one expression replaced. Run with ``make mutants``; the exit status is 1 if
+any survives.
 """
 
 import os
