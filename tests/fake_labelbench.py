@@ -159,8 +159,12 @@ for child in children:
 WANDB = """
 import json, os
 def init(config):
+    global log
+    log = _log  # as the real one puts the run's own log here
     log({"config": config})
 def log(data):
+    raise RuntimeError("init first")
+def _log(data):
     with open(os.environ["FAKE_WANDB"], "a") as file:
         file.write(json.dumps({name: str(value) for name, value in data.items()}) + "\\n")
 def finish():

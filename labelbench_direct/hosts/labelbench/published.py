@@ -47,7 +47,7 @@ def check_counts(name: str, labels: Indices, num_classes: int, data_dir: str) ->
     same_size = (found.classes, found.pool) == (expected.classes, expected.pool)
     if not (same_size and math.isclose(found.imbalance, expected.imbalance, rel_tol=_TOLERANCE)):
         raise ValueError(
-            f"data set {name!r} in {data_dir!r} has {_words(found)}; published: {_words(expected)}. Files are missing "
+            f"data set {name!r} in {data_dir!r} has {_words(found)}; expected: {_words(expected)}. Files are missing "
             f"or of another version; for a subset on purpose, put its counts into {Path(data_dir) / OVERRIDE}: "
             f'{{"{name}": {{"classes": {found.classes}, "pool": {found.pool}, "imbalance": {found.imbalance:.4g}}}}}'
         )

@@ -100,13 +100,20 @@ def attach(run: Run, checkout: Path) -> Sink:
     from LabelBench.skeleton.dataset_skeleton import ALDataset
 
     sink = Sink(run, Path(os.environ.get(LOG_VARIABLE, "labelbench_runs")), checkout)
-    log, finish = wandb.log, wandb.finish
+    init, finish = wandb.init, wandb.finish
     set_corrupter, update = ALDataset.set_corrupter, ALDataset.update_labeled_idxs
 
-    @functools.wraps(log)
-    def log_too(data: dict[str, Any], *arguments: Any, **options: Any) -> Any:
-        sink.logged(data)
-        return log(data, *arguments, **options)
+    @functools.wraps(init)
+    def init_too(*arguments: Any, **options: Any) -> Any:
+        wandb_run = init(*arguments, **options)
+        log = wandb.log  # init has just put the run's own there
+
+        def log_too(data: dict[str, Any], *log_arguments: Any, **log_options: Any) -> Any:
+            sink.logged(data)
+            return log(data, *log_arguments, **log_options)
+
+        wandb.log = log_too
+        return wandb_run
 
     @functools.wraps(finish)
     def finish_too(*arguments: Any, **options: Any) -> Any:
@@ -125,6 +132,6 @@ def attach(run: Run, checkout: Path) -> Sink:
             count = len(np.asarray(new_idxs))
             sink.labeled(labeled_indices(self)[-count:], labeled_labels(self)[-count:])
 
-    wandb.log, wandb.finish = log_too, finish_too
+    wandb.init, wandb.finish = init_too, finish_too
     ALDataset.set_corrupter, ALDataset.update_labeled_idxs = set_corrupter_too, update_too
     return sink
