@@ -82,8 +82,8 @@ def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") 
     outside = (array < 0) | (array >= num_examples)
     if outside.any():
         raise ValueError(f"{name} must be in 0..{num_examples - 1} (the pool), got {array[outside][0]}")
-    values, counts = np.unique(array, return_counts=True)
-    if len(values) < len(array):
+    if len(set(array.tolist())) < len(array):
+        values, counts = np.unique(array, return_counts=True)
         raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts.max()} times")
     return array
 
