@@ -62,7 +62,8 @@ def test_register_takes_direct_and_keeps_labelbenchs(labelbench):
         from LabelBench.strategy.strategies import Margin, Own
         assert strategies["direct"] is labelbench_direct.DirectStrategy
         assert strategies["direct_labelbench"] is Own
-        assert strategies["margin"] is Margin
+        assert strategies["margin"] is Margin, "LabelBench's others stay its own"
+        assert strategies["most_likely_positive"] is labelbench_direct.strategies.STRATEGIES["most_likely_positive"]
         assert issubclass(labelbench_direct.DirectStrategy, Strategy)
         """
     )

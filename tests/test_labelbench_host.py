@@ -12,7 +12,7 @@ from fake_labelbench import write_checkout
 from labelbench_direct import cli
 from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench import checkout as checkouts
-from labelbench_direct.hosts.labelbench import configurations
+from labelbench_direct.hosts.labelbench import configurations, doctor
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.launch import environment
 from labelbench_direct.hosts.labelbench.run import child_command
@@ -299,6 +299,29 @@ def test_install_and_uninstall_say_what_they_did(checkout, capsys):
         assert cli.main([command, *home]) == 2
         assert "was not written by this package" in capsys.readouterr().err
     assert plugin.read_text() == "somebody else's"
+
+
+def test_doctor_says_what_is_missing_and_what_mends_it(checkout, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "_PACKAGES", {"json": "nobody", "no_such_module": "no-such-package"})
+    assert cli.main(["doctor", "--home", str(checkout)]) == 1
+    out = capsys.readouterr().out
+    for line in (
+        "note     cannot tell which LabelBench commit",
+        "note     for plain `python main.py` in the checkout: labelbench-direct install",
+        "ok       this package's configurations are there",
+        "missing  module no_such_module: pip install 'labelbench-direct[labelbench]'",
+    ):
+        assert line in out
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_doctor_starts_labelbench_for_real(checkout, monkeypatch, breaks):
+    if breaks:
+        (checkout / "LabelBench/model/model.py").write_text("import no_such_module")
+    found = doctor.start(checkout)
+    assert (found.status, "No module named 'no_such_module'" in found.text) == (
+        ("missing", True) if breaks else ("ok", False)
+    )
 
 
 def test_children_inherit_the_flags(checkout, tmp_path, monkeypatch):

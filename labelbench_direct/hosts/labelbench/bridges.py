@@ -157,8 +157,16 @@ BRIDGES = (
         _is_cpu_asked_for,
         _stay_on_cpu,
     ),
+    Bridge(
+        "wandb",
+        "main.py:61",
+        "wandb.init(",
+        "LabelBench logs to an account; with --wandb offline or disabled none is needed",
+        lambda checkout: os.environ.get("WANDB_MODE") in ("offline", "disabled"),
+        lambda: None,  # wandb itself heeds the variable that the flag sets
+    ),
 )
-"""Every bridge but ``--wandb offline`` and ``disabled``, which wandb's own variable WANDB_MODE answers."""
+"""Every bridge, in the order in which they are needed."""
 
 _applied: set[str] = set()
 

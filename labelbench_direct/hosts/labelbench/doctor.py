@@ -57,9 +57,9 @@ def examine(checkout: Path) -> Iterator[Finding]:
             yield Finding(BRIDGED, f"{bridge.name}: {bridge.why} (answers {bridge.answers}){plain}")
         else:
             yield Finding(OK, f"bridge {bridge.name} is not needed")
-    yield Finding(NOTE, "wandb: without an account pass --wandb offline or --wandb disabled (answers main.py:61)")
+    yield Finding(NOTE, "without a wandb account pass --wandb offline or --wandb disabled")
     yield _weights()
-    yield _start(checkout)
+    yield start(checkout)
 
 
 def needed_by_plain_main(checkout: Path) -> list[str]:
@@ -117,7 +117,7 @@ def _weights() -> Finding:
     )
 
 
-def _start(checkout: Path) -> Finding:
+def start(checkout: Path) -> Finding:
     """Start LabelBench's main.py for real, as far as its help: it imports everything, and everything is registered."""
     process = subprocess.run(  # noqa: S603  # LabelBench's own program
         command(["main.py", "--help"]),
