@@ -14,7 +14,9 @@ from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench import checkout as checkouts
 from labelbench_direct.hosts.labelbench import configurations, doctor
 from labelbench_direct.hosts.labelbench.checks import check_features
+from labelbench_direct.hosts.labelbench.corrupters import noisy_random
 from labelbench_direct.hosts.labelbench.launch import environment
+from labelbench_direct.hosts.labelbench.published import check_counts
 from labelbench_direct.hosts.labelbench.run import child_command
 from labelbench_direct.report import read_curves
 
@@ -331,6 +333,51 @@ def test_children_inherit_the_flags(checkout, tmp_path, monkeypatch):
     assert variables["LABELBENCH_DIRECT_DEVICE"] == "cpu"
     assert variables["WANDB_MODE"] == "offline"
     assert variables["LABELBENCH_DIRECT_LOG"] == str(tmp_path)
+
+
+def iwildcam_labels(rarest):
+    """As many labels as iWildCam has, 65,646 of the most common class."""
+    counts = [65_646, rarest, *[5_346] * 12]
+    counts[-1] += 129_809 - sum(counts)
+    return np.repeat(np.arange(14), counts)
+
+
+def test_counts_as_published_pass(tmp_path):
+    check_counts("iwildcam", iwildcam_labels(3), 14, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_classes"),
+    [(iwildcam_labels(4), 14), (iwildcam_labels(3)[1:], 14), (iwildcam_labels(3), 15)],
+    ids=["imbalance", "N", "K"],
+)
+def test_other_counts_are_refused_and_say_how_to_allow_them(tmp_path, labels, num_classes):
+    with pytest.raises(ValueError, match=r"expected: K = 14, N = 129809, imbalance ratio 4\.57e-05") as refusal:
+        check_counts("iwildcam", labels, num_classes, str(tmp_path))
+    (tmp_path / "expected_counts.json").write_text(str(refusal.value).split("expected_counts.json: ")[1])
+    check_counts("iwildcam", labels, num_classes, str(tmp_path))
+    with pytest.raises(ValueError, match="expected: K = 62"):
+        check_counts("fmow", labels, num_classes, str(tmp_path))
+
+
+def test_bad_counts_of_ones_own_are_refused(tmp_path):
+    (tmp_path / "expected_counts.json").write_text('{"fmow": {"classes": 62}}')
+    with pytest.raises(ValueError, match="'fmow' needs classes, imbalance, pool, got"):
+        check_counts("fmow", np.zeros(1, dtype=int), 62, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        ({}, ValueError, "needs p, the share"),
+        ({"p": 2}, ValueError, "between 0 and 1"),
+        ({"p": 0.1, "sede": 3}, ValueError, "unknown key 'sede'"),
+        ({"p": 0.1, "seed": "3"}, TypeError, "seed must be an integer"),
+    ],
+)
+def test_bad_noise_is_refused(config, error, message):
+    with pytest.raises(error, match=message):
+        noisy_random({"name": "noisy_random", **config}, np.eye(3))
 
 
 def test_every_configuration_is_json_under_a_kind():
