@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tiny_datasets
 
+from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checkout import KNOWN_COMMIT, commit_of, find_checkout, install
@@ -19,6 +20,8 @@ from labelbench_direct.hosts.labelbench.configurations import own_folder, read_c
 from labelbench_direct.hosts.labelbench.launch import environment, launch
 
 pytestmark = pytest.mark.labelbench
+
+DIGITS = len(load("digits").train.labels)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +100,7 @@ def test_main_on_real_digits(checkout, tmp_path, trainer):
         "badge",
         "random",
     }
-    first = first_batch(1260, 40, 1234).tolist()
+    first = first_batch(DIGITS, 40, 1234).tolist()
     for header, *rounds in trials:
         assert [line["metrics"]["Num Labeled"] for line in rounds] == [40, 80, 120]
         assert rounds[0]["indices"] == first, header["strategy"]
@@ -139,7 +142,7 @@ def test_installed_plugin_wins_in_any_directory_order(checkout, tmp_path, revers
 
 def test_point_evaluation_trains_on_selected_indices(checkout, tmp_path):
     """On indices in the place and form of LabelBench's published results."""
-    selected = first_batch(1260, 80, 0)
+    selected = first_batch(DIGITS, 80, 0)
     place = checkout / "results/digits/bs_40/embed_none/model_linear/trainer_passive"
     place.mkdir(parents=True)
     with (place / "direct_5.pkl").open("wb") as file:
