@@ -30,7 +30,7 @@ DIMENSIONS = 512
 CONFIGS: dict[str, dict[str, Any]] = {"bait": {"pca_dimension": 30}, "coreset": {"working_memory_GB": 1}}
 MODULES = {"margin": "margin_sampling", "confidence": "confidence_sampling", "entropy": "entropy_sampling"}
 MODULES |= {"coreset": "coreset_sampling", "badge": "badge", "bait": "bait", "galaxy": "galaxy"}
-QUERIES = {"coreset": 300, "badge": 300, "bait": 20, "galaxy": 100}
+QUERIES = {"coreset": 300, "badge": 300, "bait": 20, "galaxy": 300}
 """How many of LabelBench's queries are timed, less a tenth of them; those not named here are timed whole."""
 
 
