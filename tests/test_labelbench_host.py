@@ -147,7 +147,10 @@ OWN_FILES = {
     "percent": '{"name": "noisy_random", "percent": 10}',
 }
 REFUSED = [
-    ({"strategy_config": "nobody.json"}, "unknown strategy name 'direkt' (is 'direct' meant?); there are confidence, "),
+    (
+        {"strategy_config": "nobody.json"},
+        "unknown strategy name 'direkt' (is 'direct' meant?); there are base, cluster_margin, direct, ",
+    ),
     ({"strategy_config": "absent.json"}, "no strategy configuration 'absent.json', neither in LabelBench's"),
     ({"strategy_config": "OWN/typo.json"}, "unknown key 'b1' in "),
     ({"strategy_config": "OWN/list.json"}, "must be a JSON object, got list"),

@@ -34,6 +34,10 @@ class Annotations:
         self._labels[self._count : stop] = labels
         self._count = stop
 
+    def since(self, count: int) -> tuple[Indices, Indices]:
+        """The indices and labels that came after the first ``count``."""
+        return self._indices[count : self._count], self._labels[count : self._count]
+
     def along(self, order: ClassOrder, k: int) -> OneVsRest:
         """What they say of class k, along its whole order."""
         return OneVsRest.along(order.everything, self.indices, self.labels == k, len(order))
@@ -51,22 +55,23 @@ class Annotations:
         keys = order.keys[indices] & ~order.index_bits  # so that examples of one key are in or out together
         losses = OneVsRest(np.arange(len(keys)), is_class, len(keys)).losses
         first_best, last_best = np.flatnonzero(losses == losses.min())[[0, -1]].tolist()
-        more = 4 + 2 * count * len(keys) // max(1, len(order) - len(keys))  # annotated examples to go beyond the best
+        more = 2 + count * len(keys) // max(1, len(order) - len(keys))  # annotated examples to go beyond the best
         while True:
+            more *= 2
             at_front, at_end = first_best - 1 - more < 0, last_best + more >= len(keys)
             low = _BEFORE_ALL if at_front else keys[first_best - 1 - more]
             high = _AFTER_ALL if at_end else keys[last_best + more]
+            first, stop = np.searchsorted(keys, [low, high]).tolist()
+            if stop <= last_best and not at_end:
+                continue  # one key all the way from the best to the end of the stretch
             start = int(np.count_nonzero(order.keys < low))
             stretch = order.sorted(order.keys[(order.keys >= low) & (order.keys < high)], start)
-            first, stop = np.searchsorted(keys, [low, high]).tolist()
             line = OneVsRest.along(stretch, indices[first:stop], is_class[first:stop], len(order))
-            lowest = line.lowest_thresholds[first_best - first]
-            highest = line.highest_thresholds[min(last_best, stop) - first]
-            before = line.unlabeled_before(lowest) - start
-            after = start + len(stretch) - len(line.positions) - line.unlabeled_before(highest)
+            before = line.unlabeled_before(line.lowest_thresholds[first_best - first]) - start
+            beyond = line.unlabeled_before(line.highest_thresholds[last_best - first])
+            after = start + len(stretch) - len(line.positions) - beyond
             if (at_front or before >= count) and (at_end or after >= count):
                 return line, stretch
-            more *= 4
 
 
 _BEFORE_ALL = np.int64(-(2**63))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelbench_direct.core.scores import as_array
 from labelbench_direct.core.types import Floats, Indices
 
 ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
@@ -19,7 +20,7 @@ _ROWS = 4096  # blocks of rows, so that no temporary array is as large as the sc
 
 def check_probabilities(probabilities: Any) -> Floats:
     """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2."""
-    array = np.asarray(probabilities)
+    array = as_array(probabilities, "probabilities")
     if array.ndim != 2:
         raise ValueError(f"probabilities must have shape (examples, classes), got shape {array.shape}")
     if array.dtype not in (np.float16, np.float32, np.float64):
@@ -48,6 +49,23 @@ def _explain(rows: Floats, start: int) -> None:
                 f"each row of probabilities must sum to 1, row {number} sums to {total + 1:.6g}: "
                 "pass softmax scores, not logits"
             )
+
+
+def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
+    """Outputs of the penultimate layer (N, D): finite, D >= 1, one row for each example."""
+    array = as_array(embeddings, "embeddings")
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"embeddings must have shape (examples, dimensions), got shape {array.shape}")
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise TypeError(f"embeddings must be float16, float32 or float64, got {array.dtype}")
+    if len(array) != num_examples:
+        raise ValueError(f"embeddings must have one row for each of {num_examples} examples, got {len(array)} rows")
+    for start in range(0, len(array), _ROWS):
+        rows = array[start : start + _ROWS]
+        if not (rows.min() > -np.inf and rows.max() < np.inf):  # false for not-a-number, too
+            row, column = np.argwhere(~np.isfinite(rows))[0]
+            raise ValueError(f"embeddings must be finite, row {start + row} has {rows[row, column]}")
+    return array
 
 
 def check_not_one_hot(probabilities: Floats) -> None:

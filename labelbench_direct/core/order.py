@@ -78,10 +78,11 @@ class Stretch:
     """Some examples in one class's order, at the positions from ``start`` on."""
 
     def __init__(self, order: ClassOrder, ordered: Indices, start: int) -> None:
-        self._order = order
+        self._keys = order.keys  # and not the order, which holds its whole stretch: a cycle would outlive its use
+        self._index_bits = order.index_bits
         self._ordered = ordered  # keys, ascending
-        self.start = start
-        self._wrong = self._wrong_places()
+        self._start = start
+        self._wrong = self._wrong_places(order)
         if len(self._wrong):
             indices = self._indices(self._wrong)
             margins, scores = order.margins_and_scores(indices)
@@ -95,7 +96,7 @@ class Stretch:
 
     def indices_at(self, positions: Indices) -> Indices:
         """The pool indices of the examples at these positions."""
-        places = positions - self.start
+        places = positions - self._start
         indices = self._indices(places)
         if len(self._wrong):
             which, is_wrong = self._find_wrong(places)
@@ -104,7 +105,7 @@ class Stretch:
 
     def locate(self, indices: Indices) -> tuple[Indices, Indices]:
         """The positions of these examples in ascending order, and the argsort of ``indices`` that puts them in it."""
-        keys = self._order.keys[indices]
+        keys = self._keys[indices]
         ascending = np.argsort(keys)
         places = np.searchsorted(self._ordered, keys[ascending])
         if len(self._wrong):
@@ -112,10 +113,10 @@ class Stretch:
             places[is_wrong] = self._landing[which[is_wrong]]
             again = np.argsort(places, kind="stable")
             places, ascending = places[again], ascending[again]
-        return self.start + places, ascending
+        return self._start + places, ascending
 
     def _indices(self, places: Indices) -> Indices:
-        indices: Indices = self._ordered[places] & self._order.index_bits
+        indices: Indices = self._ordered[places] & self._index_bits
         return indices
 
     def _find_wrong(self, places: Indices) -> tuple[Indices, Mask]:
@@ -123,15 +124,15 @@ class Stretch:
         which = np.minimum(np.searchsorted(self._wrong, places), len(self._wrong) - 1)
         return which, self._wrong[which] == places
 
-    def _wrong_places(self) -> Indices:
+    def _wrong_places(self, order: ClassOrder) -> Indices:
         """The places, ascending, of runs that agree above the index although Eq. 2 tells some of their examples
         apart.
         """
-        agree = np.flatnonzero((self._ordered[1:] ^ self._ordered[:-1]) <= self._order.index_bits)
+        agree = np.flatnonzero((self._ordered[1:] ^ self._ordered[:-1]) <= self._index_bits)
         if len(agree) == 0:
             return agree
-        first = self._order.margins_and_scores(self._indices(agree))
-        second = self._order.margins_and_scores(self._indices(agree + 1))
+        first = order.margins_and_scores(self._indices(agree))
+        second = order.margins_and_scores(self._indices(agree + 1))
         unequal = (first[0] != second[0]) | (first[1] != second[1])
         run = np.cumsum(np.diff(agree, prepend=-2) > 1)  # consecutive places that agree are one run
         wrong = agree[np.isin(run, run[unequal])]
