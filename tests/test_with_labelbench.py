@@ -169,34 +169,6 @@ def test_point_evaluation_trains_on_selected_indices(checkout, tmp_path):
     assert [index for line in rounds for index in line["indices"]] == selected.tolist()
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    """A data set's folder and tiny training: our configurations, with random weights and few images."""
-
-    def make(name, trainer):
-        data = tiny_datasets.write(name, tmp_path / "data")
-        head = {"iwildcam": "iwildcam", "inaturalist": "inaturalist"}.get(name, "nohead")  # the small zero-shot heads
-        model = read_configuration("model", str(own_folder() / f"model/open_clip_ViTB32_pretrained_{head}.json"))
-        file = own_folder() / "trainer" / name / trainer / "open_clip_ViTB32_finetune.json"
-        training = {"max_epoch": 1, "train_batch_size": 2, "test_batch_size": 4}
-        uratio = {"uratio": 1} if trainer == "flexmatch" else {}
-        (tmp_path / "model.json").write_text(json.dumps({**model, "pretrain": False}))
-        (tmp_path / "trainer.json").write_text(
-            json.dumps({**read_configuration("trainer", str(file)), **training, **uratio})
-        )
-        return words(
-            dataset=name,
-            data_dir=data,
-            seed=1,
-            batch_size=2,
-            num_batch=2,
-            classifier_model_config=tmp_path / "model.json",
-            trainer_config=tmp_path / "trainer.json",
-        )
-
-    return make
-
-
 @pytest.mark.parametrize(
     ("name", "trainer", "strategy"),
     [
@@ -209,8 +181,18 @@ def tiny(tmp_path):
         ("imagenet_lt", "passive", "badge_sampling.json"),
     ],
 )
-def test_main_with_the_real_vit_b32_on_the_real_formats(checkout, tmp_path, tiny, name, trainer, strategy):
-    arguments = [*tiny(name, trainer), "--strategy_config", strategy]
+def test_main_with_the_real_vit_b32_on_the_real_formats(checkout, tmp_path, name, trainer, strategy):
+    model, training = tiny_datasets.write_training(name, trainer, tmp_path)
+    arguments = words(
+        dataset=name,
+        data_dir=tiny_datasets.write(name, tmp_path / "data"),
+        seed=1,
+        batch_size=2,
+        num_batch=2,
+        classifier_model_config=model,
+        strategy_config=strategy,
+        trainer_config=training,
+    )
     assert launch(checkout, arguments, device="cpu", wandb="disabled", log=tmp_path) == 0
     ((_, *rounds),) = lines_of(tmp_path / name)
     assert [len(line["indices"]) for line in rounds] == [2, 2]
