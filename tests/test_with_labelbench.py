@@ -84,6 +84,44 @@ def test_bridges_name_the_line_that_they_answer(checkout, bridge):
     assert bridge.code in (checkout / file).read_text().splitlines()[int(line) - 1]
 
 
+def test_only_labelbenchs_misspelled_keys_are_complained_of(python):
+    """Over every configuration there is, LabelBench's and ours."""
+    complaints = python(
+        """
+        import json
+        from pathlib import Path
+        from labelbench_direct.hosts.labelbench import checks, configurations, plugin
+        from labelbench_direct.hosts.labelbench.program import Run
+        plugin.activate()
+        complaints = []
+        for folder in (Path("configs").resolve(), configurations.own_folder()):
+            for file in folder.rglob("*.json"):
+                kind = file.relative_to(folder).parts[0]
+                configuration = configurations.read_configuration(kind, str(file))
+                if configuration.get("model_name") != "resnet18":  # LabelBench no longer has it
+                    run = Run("", "", 0, 1, 1, True, {kind: str(file)}, {kind: configuration})
+                    complaints += checks.check_keys(run, kind, Path.cwd())
+        print(json.dumps(complaints))
+        """
+    )
+    assert len(complaints) == 7
+    assert all("unknown key 'use_embedding' in " in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("name", ["fmow", "iwildcam"])
+def test_settings_are_labelbenchs_where_it_has_them(checkout, name):
+    files = sorted((checkout / "configs/trainer" / name).glob("*/clip_ViTB32_[fl]*"))
+    compared = 0
+    for file in files:
+        ours = own_folder() / "trainer" / name / file.parent.name / f"open_{file.name}"
+        if ours.exists():
+            theirs = json.loads(file.read_text())
+            theirs.setdefault("use_embeddings", theirs.pop("use_embedding", False))
+            assert json.loads(ours.read_text()) == theirs
+            compared += 1
+    assert compared >= 6
+
+
 @pytest.mark.parametrize("trainer", ["passive", "flexmatch"])
 def test_main_on_real_digits(checkout, tmp_path, trainer):
     """DIRECT and LabelBench's own strategies, by its own launcher, on the same noisy digits."""
