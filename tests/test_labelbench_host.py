@@ -122,12 +122,9 @@ def test_a_launcher_fails_when_its_children_do(run):
 
 
 def test_only_labelbenchs_programs_are_wrapped():
-    assert child_command(["python3", "main.py", "--seed"])[1:] == [
-        "-m",
-        "labelbench_direct.hosts.labelbench.run",
-        "main.py",
-        "--seed",
-    ]
+    for program in ("main.py", "point_evaluation.py"):
+        expected = ["-m", "labelbench_direct.hosts.labelbench.run", program, "--seed"]
+        assert child_command(["python3", program, "--seed"])[1:] == expected
     assert child_command(["python3", "other.py"]) == ["python3", "other.py"]
     assert child_command(["git"]) == ["git"]
 
@@ -147,7 +144,10 @@ OWN_FILES = {
     "percent": '{"name": "noisy_random", "percent": 10}',
 }
 REFUSED = [
-    ({"strategy_config": "nobody.json"}, "unknown strategy name 'direkt' (is 'direct' meant?); there are base, "),
+    (
+        {"strategy_config": "nobody.json"},
+        "unknown strategy name 'direkt' (is 'direct' meant?); there are base, cluster_margin, direct, ",
+    ),
     ({"strategy_config": "absent.json"}, "no strategy configuration 'absent.json', neither in LabelBench's"),
     ({"strategy_config": "OWN/typo.json"}, "unknown key 'b1' in "),
     ({"strategy_config": "OWN/list.json"}, "must be a JSON object, got list"),

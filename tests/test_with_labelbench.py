@@ -84,6 +84,44 @@ def test_bridges_name_the_line_that_they_answer(checkout, bridge):
     assert bridge.code in (checkout / file).read_text().splitlines()[int(line) - 1]
 
 
+def test_only_labelbenchs_misspelled_keys_are_complained_of(python):
+    """Over every configuration there is, LabelBench's and ours."""
+    complaints = python(
+        """
+        import json
+        from pathlib import Path
+        from labelbench_direct.hosts.labelbench import checks, configurations, plugin
+        from labelbench_direct.hosts.labelbench.program import Run
+        plugin.activate()
+        complaints = []
+        for folder in (Path("configs").resolve(), configurations.own_folder()):
+            for file in folder.rglob("*.json"):
+                kind = file.relative_to(folder).parts[0]
+                configuration = configurations.read_configuration(kind, str(file))
+                if configuration.get("model_name") != "resnet18":  # LabelBench no longer has it
+                    run = Run("", "", 0, 1, 1, True, {kind: str(file)}, {kind: configuration})
+                    complaints += checks.check_keys(run, kind, Path.cwd())
+        print(json.dumps(complaints))
+        """
+    )
+    assert len(complaints) == 7
+    assert all("unknown key 'use_embedding' in " in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("name", ["fmow", "iwildcam"])
+def test_settings_are_labelbenchs_where_it_has_them(checkout, name):
+    files = sorted((checkout / "configs/trainer" / name).glob("*/clip_ViTB32_[fl]*"))
+    compared = 0
+    for file in files:
+        ours = own_folder() / "trainer" / name / file.parent.name / f"open_{file.name}"
+        if ours.exists():
+            theirs = json.loads(file.read_text())
+            theirs.setdefault("use_embeddings", theirs.pop("use_embedding", False))
+            assert json.loads(ours.read_text()) == theirs
+            compared += 1
+    assert compared >= 6
+
+
 @pytest.mark.parametrize("trainer", ["passive", "flexmatch"])
 def test_main_on_real_digits(checkout, tmp_path, trainer):
     """DIRECT and LabelBench's own strategies, by its own launcher, on the same noisy digits."""
@@ -169,34 +207,6 @@ def test_point_evaluation_trains_on_selected_indices(checkout, tmp_path):
     assert [index for line in rounds for index in line["indices"]] == selected.tolist()
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    """A data set's folder and tiny training: our configurations, with random weights and few images."""
-
-    def make(name, trainer):
-        data = tiny_datasets.write(name, tmp_path / "data")
-        head = {"iwildcam": "iwildcam", "inaturalist": "inaturalist"}.get(name, "nohead")  # the small zero-shot heads
-        model = read_configuration("model", str(own_folder() / f"model/open_clip_ViTB32_pretrained_{head}.json"))
-        file = own_folder() / "trainer" / name / trainer / "open_clip_ViTB32_finetune.json"
-        training = {"max_epoch": 1, "train_batch_size": 2, "test_batch_size": 4}
-        uratio = {"uratio": 1} if trainer == "flexmatch" else {}
-        (tmp_path / "model.json").write_text(json.dumps({**model, "pretrain": False}))
-        (tmp_path / "trainer.json").write_text(
-            json.dumps({**read_configuration("trainer", str(file)), **training, **uratio})
-        )
-        return words(
-            dataset=name,
-            data_dir=data,
-            seed=1,
-            batch_size=2,
-            num_batch=2,
-            classifier_model_config=tmp_path / "model.json",
-            trainer_config=tmp_path / "trainer.json",
-        )
-
-    return make
-
-
 @pytest.mark.parametrize(
     ("name", "trainer", "strategy"),
     [
@@ -209,8 +219,18 @@ def tiny(tmp_path):
         ("imagenet_lt", "passive", "badge_sampling.json"),
     ],
 )
-def test_main_with_the_real_vit_b32_on_the_real_formats(checkout, tmp_path, tiny, name, trainer, strategy):
-    arguments = [*tiny(name, trainer), "--strategy_config", strategy]
+def test_main_with_the_real_vit_b32_on_the_real_formats(checkout, tmp_path, name, trainer, strategy):
+    model, training = tiny_datasets.write_training(name, trainer, tmp_path)
+    arguments = words(
+        dataset=name,
+        data_dir=tiny_datasets.write(name, tmp_path / "data"),
+        seed=1,
+        batch_size=2,
+        num_batch=2,
+        classifier_model_config=model,
+        strategy_config=strategy,
+        trainer_config=training,
+    )
     assert launch(checkout, arguments, device="cpu", wandb="disabled", log=tmp_path) == 0
     ((_, *rounds),) = lines_of(tmp_path / name)
     assert [len(line["indices"]) for line in rounds] == [2, 2]

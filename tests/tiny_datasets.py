@@ -1,12 +1,17 @@
-"""Tiny data sets in the real on-disk formats of FMoW, iWildCam, ImageNet-LT and iNaturalist, in plain colours."""
+"""Tiny data sets in the real on-disk formats of FMoW, iWildCam, ImageNet-LT and iNaturalist, in plain colours.
+
+``python tests/tiny_datasets.py FOLDER`` writes all of them, and what trains on them, for LabelBench's programs.
+"""
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from labelbench_direct.hosts.labelbench.configurations import own_folder
 from labelbench_direct.hosts.labelbench.published import OVERRIDE
 
 POOL, HELD_OUT = 8, 4  # images to label; images in each of the other parts
@@ -106,3 +111,23 @@ def write(name: str, folder: Path) -> Path:
     WRITERS[name](folder)
     (folder / OVERRIDE).write_text(json.dumps(COUNTS))
     return folder
+
+
+def write_training(name: str, trainer: str, folder: Path) -> tuple[Path, Path]:
+    """Write a model and a training configuration: this package's, with random weights and batches of two images."""
+    head = name if name in ("iwildcam", "inaturalist") else "nohead"  # zero-shot heads from few texts
+    model = json.loads((own_folder() / f"model/open_clip_ViTB32_pretrained_{head}.json").read_text())
+    training = json.loads((own_folder() / f"trainer/{name}/{trainer}/open_clip_ViTB32_finetune.json").read_text())
+    small = {"max_epoch": 1, "train_batch_size": 2, "test_batch_size": 4}
+    small |= {"uratio": 1} if trainer == "flexmatch" else {}
+    files = folder / f"{name}_model.json", folder / f"{name}_{trainer}.json"
+    for file, configuration in zip(files, ({**model, "pretrain": False}, {**training, **small}), strict=True):
+        file.write_text(json.dumps(configuration))
+    return files
+
+
+if __name__ == "__main__":
+    for name in WRITERS:
+        write(name, Path(sys.argv[1]) / name)
+        for trainer in ("flexmatch", "passive"):
+            write_training(name, trainer, Path(sys.argv[1]))

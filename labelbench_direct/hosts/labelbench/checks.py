@@ -44,7 +44,7 @@ def check_run(run: Run, checkout: Path) -> list[str]:
             raise ValueError(f"{kind} configuration {run.names[kind]!r} has no {key!r}, which says what to use")
         if (kind, configuration[key]) != ("embed_model", "none"):
             _check_known(configuration[key], registry(kind), f"{kind} name")
-        warnings += _check_keys(run, kind, checkout)
+        warnings += check_keys(run, kind, checkout)
     imbalanced = re.fullmatch(r"(.*_imb)_\d+", run.dataset)
     dataset = imbalanced[1] if imbalanced else run.dataset
     _check_known(dataset, registry("dataset"), "data set")
@@ -132,7 +132,7 @@ def _check_known(name: str, entries: dict[str, Any], what: str) -> None:
         raise ValueError(f"unknown {what} {name!r}{_suggestion(name, entries)}; there are {', '.join(sorted(entries))}")
 
 
-def _check_keys(run: Run, kind: str, checkout: Path) -> list[str]:
+def check_keys(run: Run, kind: str, checkout: Path) -> list[str]:
     """Unknown keys: an error, but in LabelBench's own files, which are to be used as they are, a warning."""
     configuration = run.configurations[kind]
     known = _known_keys(kind, configuration, checkout)
