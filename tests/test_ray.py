@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def test_a_node_lost_in_the_middle_changes_no_result():
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nodes at first: 3" in done.stdout
     assert "a node was removed while these ran" in done.stdout
+    assert re.search("taken over: .*-seed", done.stdout)
     assert "nodes at last: 2" in done.stdout
     assert "6 trials, every result equal" in done.stdout
 

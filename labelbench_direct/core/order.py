@@ -15,6 +15,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from labelbench_direct.core.scores import BLOCK, on_all_cores
 from labelbench_direct.core.types import Floats, Indices, Mask
 
 
@@ -172,11 +173,12 @@ class PoolOrders:
         self._probabilities = probabilities
         self.num_examples, self.num_classes = probabilities.shape
         self._highest = np.empty(self.num_examples)
-        for start in range(0, self.num_examples, _ROWS):
-            rows = probabilities[start : start + _ROWS]
-            # Class by class on transposed rows that fit the cache: faster than max(axis=1) for all but long rows.
-            rows = rows if self.num_classes > _LONG_ROW else np.ascontiguousarray(rows.T).T
-            self._highest[start : start + _ROWS] = rows.max(axis=1)
+        on_all_cores(self._find_highest, probabilities)
+
+    def _find_highest(self, place: slice, rows: Floats) -> None:
+        # Class by class on transposed rows that fit the cache: faster than max(axis=1) for all but long rows.
+        rows = rows if self.num_classes > _LONG_ROW else np.ascontiguousarray(rows.T).T
+        self._highest[place] = rows.max(axis=1)
 
     def __getitem__(self, k: int) -> ClassOrder:
         return ClassOrder(self._columns([k])[0], self._highest, self.num_classes)
@@ -215,7 +217,7 @@ class PoolOrders:
     def _columns(self, classes: Sequence[int], executor: ThreadPoolExecutor | None = None) -> Floats:
         """(len(classes), N): the scores of some classes, in their own dtype."""
         columns = np.empty((len(classes), self.num_examples), dtype=self._probabilities.dtype)
-        rows_at_once = _ROWS if self.num_classes > _LONG_ROW else self.num_examples
+        rows_at_once = BLOCK if self.num_classes > _LONG_ROW else self.num_examples
         read = partial(self._read_rows, classes, columns, rows_at_once)
         list((executor.map if executor else map)(read, range(0, self.num_examples, rows_at_once)))
         return columns
@@ -226,6 +228,5 @@ class PoolOrders:
             column[start : start + count] = rows[:, k]
 
 
-_ROWS = 1024
 _LONG_ROW = 128
 _CLASSES_PER_WORKER = 12

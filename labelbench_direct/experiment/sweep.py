@@ -20,7 +20,10 @@ _ATTEMPTS = 3  # at a trial whose worker process is lost each time
 
 
 class WorkerLostError(RuntimeError):
-    """The process that ran a trial is gone: killed, out of memory, its machine lost."""
+    """The process that ran a trial is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(f"its process was lost {_ATTEMPTS} times: killed, out of memory, or its machine is gone")
 
 
 @dataclass(frozen=True)
