@@ -1,7 +1,10 @@
-"""Scores as numpy arrays, wherever they are: never copied whole."""
+"""Scores as numpy arrays, wherever they are, read in blocks of rows: never copied whole."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -38,3 +41,27 @@ def as_array(scores: Any, name: str) -> NDArray[Any]:
     except TypeError as error:
         raise TypeError(f"{name} must be float16, float32 or float64, got {tensor.dtype}") from error
     return array  # type: ignore[no-any-return]  # OnDevice does all that is asked of it
+
+
+BLOCK = 1024
+"""Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
+
+
+def row_blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Blocks of rows with their place, so that temporary arrays stay in the cache and never reach the input's size."""
+    for start in range(0, len(array), BLOCK):
+        place = slice(start, start + BLOCK)
+        yield place, array[place]
+
+
+def on_all_cores(function: Callable[[slice, NDArray[Any]], object], array: NDArray[Any]) -> None:
+    """Call the function for each block of rows, with its place, on as many blocks at once as there are cores.
+
+    What the function raises for the first block that it refuses is raised.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        for _ in executor.map(
+            lambda start: function(slice(start, start + BLOCK), array[start : start + BLOCK]),
+            range(0, len(array), BLOCK),
+        ):
+            pass
