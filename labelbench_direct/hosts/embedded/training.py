@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -138,6 +139,30 @@ class PassiveTrainer:
         for kind, result in results.items():
             array = result.cpu().numpy() if isinstance(result, torch.Tensor) else result
             self._results[int(kind) + offset] = array.astype(np.float64)
+
+
+def make_trainer(
+    model: Mapping[str, Any], trainer: Mapping[str, Any], pool: Pool, seed: int, device: torch.device | None
+) -> PassiveTrainer:
+    """The trainer that an experiment states: ``name`` and options of the model, ``name`` and options of the trainer.
+
+    Raises ValueError for an unknown name, option or value, TypeError for an option of another type.
+    """
+    check_choice(trainer.get("name"), "trainer name", ("passive",))
+    stated: dict[str, Any] = {"model": model.get("name")}
+    for part, options in (("model", model), ("trainer", trainer)):
+        known = _OPTIONS[part]
+        for key in options.keys() - {"name"}:
+            if key not in known:
+                raise ValueError(f"unknown key {key!r} of {part}; known are name, {', '.join(known)}")
+            stated[key] = options[key]
+    return PassiveTrainer(Training(**stated), pool, seed, device)
+
+
+_OPTIONS = {
+    "model": ("hidden",),
+    "trainer": ("steps", "batch_size", "learning_rate", "weight_decay", "class_weights", "label_smoothing"),
+}
 
 
 def _batches(num_labeled: int, batch_size: int, steps: int, rng: np.random.Generator) -> list[Indices]:
