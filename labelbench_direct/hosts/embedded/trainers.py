@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from labelbench_direct.core.checks import check_choice, check_count
+from labelbench_direct.hosts.embedded.clip import Clip
 from labelbench_direct.hosts.embedded.config import build, check_keys, field_names
 from labelbench_direct.hosts.embedded.data import Data
 from labelbench_direct.hosts.embedded.flexmatch import (
@@ -19,6 +20,7 @@ from labelbench_direct.hosts.embedded.flexmatch import (
 )
 from labelbench_direct.hosts.embedded.inputs import ArrayInputs
 from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.resnet import ResNet18
 from labelbench_direct.hosts.embedded.training import Network, PassiveTrainer, Training, best_device, classifier
 
 Config = Mapping[str, Any]
@@ -53,7 +55,7 @@ class Mlp:
         return classifier(replace(training, model="mlp", hidden=self.hidden), ArrayInputs(data, device))
 
 
-MODELS: dict[str, type[Model]] = {"linear": Linear, "mlp": Mlp}
+MODELS: dict[str, type[Model]] = {"linear": Linear, "mlp": Mlp, "resnet18": ResNet18, "clip_vitb32": Clip}
 SEMI_SUPERVISED: dict[str, type[SemiSupervisedTrainer]] = {
     "flexmatch": FlexMatchTrainer,
     "pseudo_label": PseudoLabelTrainer,
