@@ -66,7 +66,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="digits or mnist5k, with or without _imb_K (K - 1 rare classes) or _lt",
     )
     add("--strategies", nargs="+", default=default.strategies, metavar="NAME[:KEY=VALUE,...]",
-        help=f"the first is compared with the others; of {', '.join(STRATEGIES)} (default: all)")  # fmt: skip
+        help=f"the first is compared with the others; of {', '.join(STRATEGIES)}; all: every one (default: the first six)")  # fmt: skip
     add("--seeds", type=int, default=len(default.seeds), help="how many, from 0")
     add("--noise", type=float, default=default.noise, help="share of the pool's labels that are wrong")
     add("--batch-size", type=int, default=default.batch_size, help="labels per round, the paper's B_train")
@@ -80,7 +80,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _compare(parsed: argparse.Namespace) -> int:
     comparison = Comparison(
         dataset=parsed.dataset,
-        strategies=tuple(parsed.strategies),
+        strategies=tuple(STRATEGIES) if parsed.strategies == ["all"] else tuple(parsed.strategies),
         seeds=tuple(range(parsed.seeds)),
         noise=parsed.noise,
         batch_size=parsed.batch_size,

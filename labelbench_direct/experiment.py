@@ -27,6 +27,7 @@ from labelbench_direct.hosts.embedded.training import PassiveTrainer, Training
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
 
+BASELINES = ("direct", "random", "margin", "confidence", "entropy", "most_likely_positive")
 LABEL_SMOOTHING_UNDER_NOISE = 0.1  # Appendix D
 
 
@@ -59,7 +60,7 @@ class Comparison:
     """
 
     dataset: str = "mnist5k_imb_3"
-    strategies: tuple[str, ...] = tuple(STRATEGIES)
+    strategies: tuple[str, ...] = BASELINES
     seeds: tuple[int, ...] = (0, 1, 2, 3)
     noise: float = 0.1
     batch_size: int = 40

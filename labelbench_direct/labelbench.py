@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from types import ModuleType
 from typing import Any, Protocol
@@ -79,7 +80,7 @@ class Strategy(_Base):  # type: ignore[misc]  # the base is decided at run time
     """A strategy in LabelBench's sense: a subclass of LabelBench's ``Strategy`` where there is one.
 
     Subclasses set ``strategy_name`` and ``input_types`` and define ``select``. Unlike LabelBench's own, defining one
-    registers nothing; ``register_strategy`` does, and says so when a name is taken.
+    registers nothing; ``register_strategies`` does, and says so when a name is taken.
     """
 
     strategy_name = _NOT_REGISTERED
@@ -113,14 +114,14 @@ if _labelbench:
     _labelbench.strategies.pop(_NOT_REGISTERED)
 
 
-def register_strategy(strategy: type[Strategy], *, keep_owner_as: str | None = None) -> None:
-    """File a strategy under its name in LabelBench's registry. Doing so again changes nothing.
+def register_strategies(strategies: Iterable[type[Strategy]], keep_owners_as: Mapping[str, str]) -> None:
+    """File strategies under their names in LabelBench's registry. Doing so again changes nothing.
 
-    With ``keep_owner_as``, LabelBench's own class of that name makes way on purpose and is kept under the name given.
+    ``keep_owners_as``: LabelBench's own classes of these names make way on purpose and are kept under the names given.
 
     Raises:
         ModuleNotFoundError: LabelBench cannot be imported.
-        ValueError: the name, or ``keep_owner_as``, belongs to somebody else's class; nothing has changed.
+        ValueError: one of the names belongs to somebody else's class; nothing has changed.
 
     """
     if _labelbench is None:
@@ -130,20 +131,24 @@ def register_strategy(strategy: type[Strategy], *, keep_owner_as: str | None = N
         )
     importlib.import_module("LabelBench.strategy.strategies")  # files LabelBench's own, which must come first
     registry: dict[str, type] = _labelbench.strategies
+    claims: dict[str, type] = {}
+    for strategy in strategies:
+        claims |= _claims(registry, strategy, keep_owners_as.get(strategy.strategy_name))
+    registry.update(claims)
+
+
+def _claims(registry: Mapping[str, type], strategy: type[Strategy], keep_owner_as: str | None) -> dict[str, type]:
+    """The entries that filing one strategy changes."""
     name = strategy.strategy_name
-    owner = registry.get(name)
+    owner = registry.get(name, strategy)
     if owner is strategy:
-        return
-    if owner is not None:
-        if keep_owner_as is None or not owner.__module__.startswith("LabelBench."):
-            raise ValueError(f"strategy name {name!r} belongs to {_owner(owner)}; {_owner(strategy)} cannot take it")
-        kept = registry.get(keep_owner_as, owner)
-        if kept is not owner:
-            raise ValueError(
-                f"strategy name {keep_owner_as!r} belongs to {_owner(kept)}; {_owner(owner)} cannot take it"
-            )
-        registry[keep_owner_as] = owner
-    registry[name] = strategy
+        return {name: strategy}
+    if keep_owner_as is None or not owner.__module__.startswith("LabelBench."):
+        raise ValueError(f"strategy name {name!r} belongs to {_owner(owner)}; {_owner(strategy)} cannot take it")
+    kept = registry.get(keep_owner_as, owner)
+    if kept is not owner:
+        raise ValueError(f"strategy name {keep_owner_as!r} belongs to {_owner(kept)}; {_owner(owner)} cannot take it")
+    return {keep_owner_as: owner, name: strategy}
 
 
 def _owner(strategy: type) -> str:

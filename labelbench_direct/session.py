@@ -1,8 +1,9 @@
-"""Ask and tell: DIRECT with annotators in the loop."""
+"""Ask and tell: DIRECT and GALAXY with annotators in the loop."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.checks import (
     check_budget,
+    check_choice,
     check_count,
     check_indices,
     check_labels,
@@ -17,67 +19,25 @@ from labelbench_direct.core.checks import (
     check_probabilities,
 )
 from labelbench_direct.core.direct import Findings, direct
+from labelbench_direct.core.galaxy import Cuts, galaxy
 from labelbench_direct.core.options import Options
 from labelbench_direct.core.order import PoolOrders
-from labelbench_direct.core.types import Indices
+from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.core.version_space import VersionSpace
 
 
-class DirectSession:
-    """Collect ``budget`` labels with DIRECT (Algorithm 2), asking for at most ``parallel`` at a time.
+class Session:
+    """What every session shares: handing out the algorithm's queries, and taking their labels in any order.
 
-    Example::
-
-        session = DirectSession(probabilities, labeled, labels, budget=100, parallel=5, rng=np.random.default_rng(0))
-        while not session.done:
-            indices = session.ask()
-            session.tell(indices, annotate(indices))
-
-    Args:
-        probabilities: (N, K) softmax scores of the pool in float16, float32 or float64. Read, never copied whole nor
-            changed; they must stay as they are while the session lasts.
-        labeled: (L,) pool indices labeled so far; may be empty.
-        labels: (L,) their labels in 0..K-1, as the annotators gave them.
-        budget: how many labels to collect, the paper's B_train. More than what is unlabeled: all of it, with a warning.
-        parallel: the most labels waited for at any time, the paper's B_parallel.
-        rng: where every random choice is drawn from. Same state, same inputs and answers: same queries.
-        options: what the paper leaves open.
-
-    Raises:
-        ValueError, TypeError: an argument is not as above. The message names it and says what was expected.
-
+    ``algorithm`` yields pool indices to annotate and is sent their labels, until ``budget`` labels are spent.
     """
 
     def __init__(
-        self,
-        probabilities: ArrayLike,
-        labeled: ArrayLike,
-        labels: ArrayLike,
-        *,
-        budget: int,
-        parallel: int,
-        rng: np.random.Generator,
-        options: Options | None = None,
+        self, algorithm: Generator[Indices, Indices, None], num_examples: int, num_classes: int, budget: int
     ) -> None:
-        scores = check_probabilities(probabilities)
-        check_not_one_hot(scores)
-        self._num_examples, self._num_classes = scores.shape
-        indices = check_indices(labeled, self._num_examples, "labeled")
-        known_labels = check_labels(labels, indices, self._num_classes)
-        parallel = check_count(parallel, "parallel", least=1)
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a np.random.Generator, such as np.random.default_rng(0), got {rng!r}")
-        self._budget = check_budget(budget, self._num_examples - len(indices))
-        self._found = Findings()
-        self._run: Generator[Indices, Indices, None] = direct(
-            PoolOrders(scores),
-            Annotations(indices, known_labels, self._budget),
-            self._budget,
-            parallel,
-            rng,
-            options or Options(),
-            self._found,
-        )
+        self._run = algorithm
+        self._num_examples, self._num_classes = num_examples, num_classes
+        self._budget = budget
         self._answers: dict[int, int] = {}  # every answer so far, by pool index
         self._batch = np.zeros(0, dtype=np.int64)  # what the algorithm waits for, whole
         self._handed_out = 0  # how much of the batch has been asked
@@ -85,7 +45,7 @@ class DirectSession:
         self._advance(None)
 
     def ask(self) -> Indices:
-        """The next pool indices to annotate, at most ``parallel``, each handed out once.
+        """The next pool indices to annotate, each handed out once.
 
         Empty while the answers that decide what to ask next are still out, and when the session is done.
         """
@@ -133,6 +93,59 @@ class DirectSession:
         """How many labels of the budget have not been told yet."""
         return self._budget - len(self._answers)
 
+    def _advance(self, labels: Indices | None) -> None:
+        """Run the algorithm to its next batch."""
+        try:
+            self._batch = next(self._run) if labels is None else self._run.send(labels)
+        except StopIteration:
+            self._batch, self._done = np.zeros(0, dtype=np.int64), True
+        self._handed_out = 0
+
+
+class DirectSession(Session):
+    """Collect ``budget`` labels with DIRECT (Algorithm 2), asking for at most ``parallel`` at a time.
+
+    Example::
+
+        session = DirectSession(probabilities, labeled, labels, budget=100, parallel=5, rng=np.random.default_rng(0))
+        while not session.done:
+            indices = session.ask()
+            session.tell(indices, annotate(indices))
+
+    Args:
+        probabilities: (N, K) softmax scores of the pool in float16, float32 or float64. Read, never copied whole nor
+            changed; they must stay as they are while the session lasts.
+        labeled: (L,) pool indices labeled so far; may be empty.
+        labels: (L,) their labels in 0..K-1, as the annotators gave them.
+        budget: how many labels to collect, the paper's B_train. More than what is unlabeled: all of it, with a warning.
+        parallel: the most labels waited for at any time, the paper's B_parallel.
+        rng: where every random choice is drawn from. Same state, same inputs and answers: same queries.
+        options: what the paper leaves open.
+
+    Raises:
+        ValueError, TypeError: an argument is not as above. The message names it and says what was expected.
+
+    """
+
+    def __init__(
+        self,
+        probabilities: ArrayLike,
+        labeled: ArrayLike,
+        labels: ArrayLike,
+        *,
+        budget: int,
+        parallel: int,
+        rng: np.random.Generator,
+        options: Options | None = None,
+    ) -> None:
+        scores, indices, known_labels = _checked(probabilities, labeled, labels, rng)
+        parallel = check_count(parallel, "parallel", least=1)
+        budget = check_budget(budget, len(scores) - len(indices))
+        self._found = Findings()
+        known = Annotations(indices, known_labels, budget)
+        algorithm = direct(PoolOrders(scores), known, budget, parallel, rng, options or Options(), self._found)
+        super().__init__(algorithm, scores.shape[0], scores.shape[1], budget)
+
     @property
     def thresholds(self) -> Mapping[int, int]:
         """The estimated threshold of each class that has been reached by the second phase: the number of examples,
@@ -147,10 +160,45 @@ class DirectSession:
         """
         return {k: tuple(spaces) for k, spaces in self._found.version_spaces.items()}
 
-    def _advance(self, labels: Indices | None) -> None:
-        """Run the algorithm to its next batch."""
-        try:
-            self._batch = next(self._run) if labels is None else self._run.send(labels)
-        except StopIteration:
-            self._batch, self._done = np.zeros(0, dtype=np.int64), True
-        self._handed_out = 0
+
+class GalaxySession(Session):
+    """Collect ``budget`` labels with GALAXY (Zhang, Katz-Samuels, Nowak 2022), asking for one at a time.
+
+    Args:
+        probabilities, labeled, labels, budget, rng: as for ``DirectSession``.
+        cuts: which cuts to annotate around, see ``core.galaxy``.
+
+    Raises:
+        ValueError, TypeError: an argument is not as above. The message names it and says what was expected.
+
+    """
+
+    def __init__(
+        self,
+        probabilities: ArrayLike,
+        labeled: ArrayLike,
+        labels: ArrayLike,
+        *,
+        budget: int,
+        rng: np.random.Generator,
+        cuts: Cuts = "all",
+    ) -> None:
+        scores, indices, known_labels = _checked(probabilities, labeled, labels, rng)
+        check_choice(cuts, "cuts", get_args(Cuts))
+        budget = check_budget(budget, len(scores) - len(indices))
+        known = Annotations(indices, known_labels, budget)
+        algorithm = galaxy(PoolOrders(scores), known, budget, rng, cuts)
+        super().__init__(algorithm, scores.shape[0], scores.shape[1], budget)
+
+
+def _checked(
+    probabilities: ArrayLike, labeled: ArrayLike, labels: ArrayLike, rng: Any
+) -> tuple[Floats, Indices, Indices]:
+    """The scores, the labeled indices and their labels, once they and the generator are known to be sound."""
+    scores = check_probabilities(probabilities)
+    check_not_one_hot(scores)
+    indices = check_indices(labeled, len(scores), "labeled")
+    known_labels = check_labels(labels, indices, scores.shape[1])
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a np.random.Generator, such as np.random.default_rng(0), got {rng!r}")
+    return scores, indices, known_labels

@@ -12,7 +12,7 @@ def class_order(probabilities, k):
 
     def key(index):
         row = probabilities[index]
-        margin = row[k] - max(row)  # in the dtype of the scores
+        margin = float(row[k]) - float(max(row))
         return (-row[k], index) if len(row) == 2 else (-margin, -row[k], index)
 
     return sorted(range(len(probabilities)), key=key)
@@ -39,10 +39,15 @@ def best_threshold(line, tie):
     best = [t for t in range(size + 1) if agreement(line, t) == highest]
     if tie == "half":
         return min(best, key=lambda t: (abs(t - size / 2), t))
-    if tie == "minority":
-        known = [label for label in line if label is not None]
-        return max(best) if 2 * sum(known) < len(known) else min(best)
-    return min(best)
+    return min(best) if tie == "lowest" else max(best)
+
+
+def threshold_tie(line, options):
+    """Section 4.1: the highest threshold for a minority class, the lowest otherwise."""
+    if options.threshold_tie != "minority":
+        return options.threshold_tie
+    known = [label for label in line if label is not None]
+    return "highest" if 2 * sum(known) < len(known) else "lowest"
 
 
 def initial_version_space(line):
@@ -131,6 +136,6 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options):
         order = class_order(probabilities, k)
         line = line_of(order, k)
         share = rest * (i + 1) // num_classes - rest * i // num_classes
-        t = best_threshold(line, options.threshold_tie)
+        t = best_threshold(line, threshold_tie(line, options))
         ask([order[p] for p in nearest_unlabeled(line, t, share, options.nearest)])
     return queries

@@ -79,3 +79,19 @@ all_options = st.builds(
     keep_best=st.booleans(),
     min_budget_per_class=st.none() | st.integers(0, 5),
 )
+
+
+@st.composite
+def embeddings_of(draw, num_examples, max_dimensions=3):
+    """Embeddings of small whole numbers, so that many are equal or equally far; or of any; or in few places."""
+    dimensions = draw(st.integers(1, max_dimensions))
+    rng = np.random.default_rng(draw(seeds))
+    kind = draw(st.sampled_from(["whole", "any", "few", "zero"]))
+    dtype = draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    if kind == "any":
+        embeddings = rng.normal(size=(num_examples, dimensions))
+    elif kind == "few":
+        embeddings = rng.normal(size=(2, dimensions))[rng.integers(0, 2, num_examples)]
+    else:
+        embeddings = rng.integers(-3, 4, (num_examples, dimensions)) * (kind == "whole")
+    return embeddings.astype(dtype)

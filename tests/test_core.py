@@ -7,11 +7,12 @@ import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pools import lines, score_matrices, seeds
+from pools import lines, pools, score_matrices, seeds
 
+from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.direct import nearest_unlabeled
 from labelbench_direct.core.one_vs_rest import OneVsRest
-from labelbench_direct.core.order import ClassOrder, PoolOrders, class_order, margin_score
+from labelbench_direct.core.order import PoolOrders, class_order, margin_score
 from labelbench_direct.core.version_space import VersionSpace, initial_version_space, shrink
 
 
@@ -25,7 +26,9 @@ def test_class_order_equals_oracle(probabilities):
 def test_fast_order_equals_reference(probabilities):
     orders = PoolOrders(probabilities)
     for k in range(probabilities.shape[1]):
-        np.testing.assert_array_equal(orders[k].indices, class_order(probabilities, k))
+        np.testing.assert_array_equal(
+            orders[k].everything.indices_at(np.arange(len(probabilities))), class_order(probabilities, k)
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -36,7 +39,9 @@ def test_fast_order_equals_reference_on_large_pool(dtype, num_classes):
     probabilities = np.asfortranarray(probabilities.astype(dtype))
     orders = PoolOrders(probabilities)
     for k in range(num_classes):
-        np.testing.assert_array_equal(orders[k].indices, class_order(probabilities, k))
+        np.testing.assert_array_equal(
+            orders[k].everything.indices_at(np.arange(len(probabilities))), class_order(probabilities, k)
+        )
 
 
 @given(score_matrices(max_classes=2), seeds)
@@ -45,7 +50,10 @@ def test_two_classes_are_ordered_by_their_score(probabilities, seed):
     jitter = np.random.default_rng(seed).normal(1, 1e-3, probabilities.shape)
     probabilities = (probabilities * jitter).astype(probabilities.dtype)
     for k in (0, 1):
-        for order in (class_order(probabilities, k), PoolOrders(probabilities)[k].indices):
+        for order in (
+            class_order(probabilities, k),
+            PoolOrders(probabilities)[k].everything.indices_at(np.arange(len(probabilities))),
+        ):
             score = probabilities[order, k]
             assert (score[1:] <= score[:-1]).all()
 
@@ -59,10 +67,55 @@ def test_margin_is_zero_where_predicted_and_negative_elsewhere(probabilities):
         assert (margin[~predicted] < 0).all()
 
 
-def test_class_order_inverts():
-    order = ClassOrder(np.array([2, 0, 1]))
-    assert order.positions.tolist() == [1, 2, 0]
-    assert len(order) == 3
+@given(score_matrices(max_examples=40), seeds)
+def test_located_examples_are_where_they_are(probabilities, seed):
+    orders = PoolOrders(probabilities)
+    for k in range(probabilities.shape[1]):
+        expected = np.argsort(class_order(probabilities, k))
+        indices = np.random.default_rng(seed).permutation(len(probabilities))[: 1 + seed % len(probabilities)]
+        positions, ascending = orders[k].everything.locate(indices)
+        assert positions.tolist() == expected[indices[ascending]].tolist() == sorted(expected[indices])
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_scores_too_close_for_the_fast_key_are_put_right(num_classes):
+    """Differences in a float64's last bits, which the index displaces from the key: among equal ones, and reversed."""
+    rng = np.random.default_rng(0)
+    probabilities = np.full((3000, num_classes), 1 / num_classes)
+    close = rng.integers(0, 40, 3000)
+    probabilities[:, 0] = 0.3 - close * 2.0**-54 + rng.integers(0, 5, 3000) / 100
+    probabilities[:, -1] = 1 - probabilities[:, :-1].sum(axis=1)
+    orders = PoolOrders(probabilities)
+    for k in range(num_classes):
+        expected = class_order(probabilities, k)
+        order = orders[k].everything
+        assert order.indices_at(np.arange(3000)).tolist() == expected.tolist()
+        positions, ascending = order.locate(expected[::-3])
+        assert positions.tolist() == list(range(2, 3000, 3))
+        assert expected[::-3][ascending].tolist() == expected[2::3].tolist()
+    assert len(orders[0].everything._wrong) > 100
+
+
+def test_saturated_scores_are_told_apart():
+    """Next to nothing for the class: the margin is -1 in float64, and the score decides."""
+    rng = np.random.default_rng(0)
+    probabilities = np.zeros((2000, 3))
+    probabilities[:, 0] = np.where(rng.random(2000) < 0.1, 0, 10.0 ** rng.uniform(-300, -13, 2000))
+    probabilities[:, 1] = np.where(rng.random(2000) < 0.1, -0.0, 10.0 ** rng.uniform(-300, -13, 2000))
+    probabilities[:, 2] = 1
+    orders = PoolOrders(probabilities)
+    for k in range(3):
+        assert orders[k].everything.indices_at(np.arange(2000)).tolist() == class_order(probabilities, k).tolist()
+        assert len(orders[k].everything._wrong) == 0
+
+
+@given(score_matrices(max_examples=40), st.integers(1, 5))
+def test_orders_sorted_ahead_are_the_same(probabilities, repeat):
+    classes = np.random.default_rng(repeat).permutation(np.arange(probabilities.shape[1]).repeat(repeat)).tolist()
+    orders = PoolOrders(probabilities)
+    everything = np.arange(len(probabilities))
+    got = [(k, order.everything.indices_at(everything).tolist()) for k, order in orders.each(classes, whole=False)]
+    assert got == [(k, class_order(probabilities, k).tolist()) for k in classes]
 
 
 @given(lines())
@@ -81,7 +134,7 @@ def test_least_loss_is_highest_agreement(drawn):
     assert set(np.flatnonzero(losses == losses.min())) == set(np.flatnonzero(agreements == np.max(agreements)))
 
 
-@given(lines(), st.sampled_from(["half", "lowest", "minority"]))
+@given(lines(), st.sampled_from(["half", "lowest", "highest"]))
 def test_best_threshold_equals_oracle(drawn, tie):
     line, core = drawn
     assert core.best_threshold(tie) == oracle.best_threshold(line, tie)
@@ -188,3 +241,34 @@ def test_version_space_of_contradicting_labels_holds_all_contradictions():
             if line[i] is False and line[j] is True:
                 assert space.low <= i
                 assert j < space.high
+
+
+@given(pools(max_examples=60), seeds, st.integers(0, 6), st.sampled_from(["half", "lowest", "highest"]))
+def test_stretch_around_the_best_thresholds_tells_what_the_whole_order_tells(pool, seed, count, tie):
+    count = min(count, pool.num_unlabeled)
+    known = Annotations(pool.labeled, pool.labels[pool.labeled], 0)
+    orders = PoolOrders(pool.probabilities)
+    for k in range(pool.num_classes):
+        order = orders[k]
+        whole = known.along(order, k)
+        line, stretch = known.near_best(order, k, count)
+        threshold = whole.best_threshold(tie)
+        assert line.best_threshold(tie) == threshold
+        for nearest in ("position", "balanced"):
+            expected = order.everything.indices_at(nearest_unlabeled(whole, threshold, count, nearest))
+            got = stretch.indices_at(nearest_unlabeled(line, threshold, count, nearest))
+            assert got.tolist() == expected.tolist()
+
+
+def test_stretch_is_short_on_a_large_pool():
+    """What the second phase is fast by: it sorts a small part of the order."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, 20_000)
+    logits = rng.normal(size=(20_000, 5))
+    logits[np.arange(20_000), labels] += 4
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labeled = rng.permutation(20_000)[:1000]
+    known = Annotations(labeled, labels[labeled], 0)
+    orders = PoolOrders(probabilities)
+    for k in range(5):
+        assert len(known.near_best(orders[k], k, 20)[1]) < 4000

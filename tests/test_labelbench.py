@@ -64,11 +64,14 @@ def test_register_takes_direct_and_keeps_labelbenchs(labelbench):
         assert strategies["direct_labelbench"] is Own
         assert strategies["margin"] is Margin
         assert issubclass(labelbench_direct.DirectStrategy, Strategy)
+        added = set(strategies) - {"direct", "direct_labelbench", "margin"}
+        assert added == {"most_likely_positive", "base", "cluster_margin", "similar"}
+        assert all(strategies[name] is labelbench_direct.strategies.STRATEGIES[name] for name in added)
         """
     )
 
 
-@pytest.mark.parametrize("name", ["direct", "direct_labelbench"])
+@pytest.mark.parametrize("name", ["direct", "direct_labelbench", "base", "similar"])
 def test_register_refuses_what_others_own(labelbench, name):
     labelbench(
         f"""
@@ -81,7 +84,7 @@ def test_register_refuses_what_others_own(labelbench, name):
         except ValueError as error:
             assert "'{name}' belongs to __main__.Other" in str(error), error
             assert "cannot take it" in str(error)
-            owner = "DirectStrategy" if "{name}" == "direct" else "Own"
+            owner = {{"direct_labelbench": "Own"}}.get("{name}", "{name}".capitalize() + "Strategy")
             assert owner in str(error)
         else:
             raise SystemExit("no error")

@@ -50,6 +50,23 @@ def _explain(rows: Floats, start: int) -> None:
             )
 
 
+def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
+    """Outputs of the penultimate layer (N, D): finite, D >= 1, one row for each example."""
+    array = np.asarray(embeddings)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"embeddings must have shape (examples, dimensions), got shape {array.shape}")
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise TypeError(f"embeddings must be float16, float32 or float64, got {array.dtype}")
+    if len(array) != num_examples:
+        raise ValueError(f"embeddings must have one row for each of {num_examples} examples, got {len(array)} rows")
+    for start in range(0, len(array), _ROWS):
+        rows = array[start : start + _ROWS]
+        if not (rows.min() > -np.inf and rows.max() < np.inf):  # false for not-a-number, too
+            row, column = np.argwhere(~np.isfinite(rows))[0]
+            raise ValueError(f"embeddings must be finite, row {start + row} has {rows[row, column]}")
+    return array
+
+
 def check_not_one_hot(probabilities: Floats) -> None:
     """Thresholds need graded scores: a pool of several examples must not be all zeros and ones."""
     if len(probabilities) == 1:
@@ -82,8 +99,8 @@ def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") 
     outside = (array < 0) | (array >= num_examples)
     if outside.any():
         raise ValueError(f"{name} must be in 0..{num_examples - 1} (the pool), got {array[outside][0]}")
-    values, counts = np.unique(array, return_counts=True)
-    if len(values) < len(array):
+    if len(set(array.tolist())) < len(array):
+        values, counts = np.unique(array, return_counts=True)
         raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts.max()} times")
     return array
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
-from labelbench_direct.core.one_vs_rest import OneVsRest
-from labelbench_direct.core.options import Nearest, Options
+from labelbench_direct.core.one_vs_rest import OneVsRest, Tie
+from labelbench_direct.core.options import Nearest, Options, ThresholdTie
 from labelbench_direct.core.order import PoolOrders
 from labelbench_direct.core.types import Indices
 from labelbench_direct.core.version_space import VersionSpace
@@ -44,21 +44,27 @@ def direct(
         search_budget = min(search_budget, options.min_budget_per_class)
     known_before = len(known)
 
-    for k in rng.permutation(num_classes).tolist():
+    for k, order in orders.each(rng.permutation(num_classes).tolist(), whole=True):
         spaces = found.version_spaces.setdefault(k, [])
-        yield from vreduce(known, orders[k], k, search_budget, parallel, rng, options, spaces)
+        yield from vreduce(known, order, k, search_budget, parallel, rng, options, spaces)
 
     rest = budget - (len(known) - known_before)
-    for i, k in enumerate(rng.permutation(num_classes).tolist()):
-        order = orders[k]
-        line = known.along(order, k)
-        threshold = found.thresholds[k] = line.best_threshold(options.threshold_tie)
+    for i, (k, order) in enumerate(orders.each(rng.permutation(num_classes).tolist(), whole=False)):
         share = rest * (i + 1) // num_classes - rest * i // num_classes
-        indices = order.indices[nearest_unlabeled(line, threshold, share, options.nearest)]
+        line, stretch = known.near_best(order, k, share)
+        threshold = found.thresholds[k] = line.best_threshold(_tie(options.threshold_tie, known, k))
+        indices = stretch.indices_at(nearest_unlabeled(line, threshold, share, options.nearest))
         for start in range(0, share, parallel):
             batch = indices[start : start + parallel]
             labels = yield batch
             known.add(batch, labels)
+
+
+def _tie(tie: ThresholdTie, known: Annotations, k: int) -> Tie:
+    """Which end of equally good thresholds; section 4.1's rule depends on whether the class is the minority."""
+    if tie != "minority":
+        return tie
+    return "highest" if 2 * np.count_nonzero(known.labels == k) < len(known) else "lowest"
 
 
 def nearest_unlabeled(line: OneVsRest, threshold: int, count: int, nearest: Nearest = "position") -> Indices:

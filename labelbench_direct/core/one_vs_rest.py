@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from labelbench_direct.core.order import ClassOrder
+from labelbench_direct.core.order import Stretch
 from labelbench_direct.core.types import Indices, Mask
 
-ThresholdTie = Literal["half", "lowest", "minority"]
+Tie = Literal["half", "lowest", "highest"]
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,15 @@ class OneVsRest:
     size: int
 
     @classmethod
-    def along(cls, order: ClassOrder, indices: Indices, is_class: Mask) -> OneVsRest:
+    def along(cls, stretch: Stretch, indices: Indices, is_class: Mask, size: int) -> OneVsRest:
         """The reduction of pool ``indices`` (any order), whose labels are the class where ``is_class``."""
-        positions = order.positions[indices]
-        ascending = np.argsort(positions)
-        return cls(positions[ascending], is_class[ascending], len(order))
+        positions, ascending = stretch.locate(indices)
+        return cls(positions, is_class[ascending], size)
 
     def annotate(self, positions: Indices, is_class: Mask) -> OneVsRest:
         """The same with more annotated examples (any order)."""
         positions = np.concatenate([self.positions, positions])
-        ascending = np.argsort(positions)
+        ascending = np.argsort(positions, kind="stable")  # fast for what is sorted but for its end
         is_class = np.concatenate([self.is_class, is_class])[ascending]
         return replace(self, positions=positions[ascending], is_class=is_class)
 
@@ -73,17 +72,15 @@ class OneVsRest:
         unlabeled_before_annotated = self.positions - np.arange(len(self.positions))
         return ranks + np.searchsorted(unlabeled_before_annotated, ranks, side="right")
 
-    def best_threshold(self, tie: ThresholdTie = "half") -> int:
+    def best_threshold(self, tie: Tie = "half") -> int:
         """The optimal separation threshold over what is annotated (Eq. 1, by Lemma A.1): the argmin of the loss.
 
         Ties are the rule, the loss being a staircase: ``half`` takes the one nearest to N/2, of two equally near ones
-        the lower (Algorithm 2); ``lowest`` the lowest; ``minority`` the highest where the class has fewer than half of
-        the labels, and the lowest elsewhere (section 4.1).
+        the lower (Algorithm 2).
         """
         best = self.losses == self.losses.min()
         lowest, highest = self.lowest_thresholds[best], self.highest_thresholds[best]
         if tie == "half":
             nearest = np.clip(self.size // 2, lowest, highest)
             return int(nearest[np.argmin(np.abs(2 * nearest - self.size))])
-        is_minority = 2 * np.count_nonzero(self.is_class) < len(self.is_class)
-        return int(highest[-1] if tie == "minority" and is_minority else lowest[0])
+        return int(lowest[0] if tie == "lowest" else highest[-1])

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from labelbench_direct.core.checks import check_choice, check_count
-from labelbench_direct.core.one_vs_rest import ThresholdTie
 from labelbench_direct.core.version_space import SizeUnit, WindowTie
 
+ThresholdTie = Literal["half", "lowest", "minority"]
 Nearest = Literal["position", "balanced"]
 
 
@@ -16,7 +16,9 @@ Nearest = Literal["position", "balanced"]
 class Options:
     """How DIRECT decides what the paper leaves open.
 
-    ``threshold_tie``: which of equally good thresholds is the estimate, see ``OneVsRest.best_threshold``.
+    ``threshold_tie``: which of equally good thresholds is the estimate: the one nearest to N/2, ``half`` (Algorithm 2);
+    the ``lowest``; or, with ``minority``, the highest for a class with fewer than half of the labels and the lowest
+    for another (section 4.1).
     ``nearest``: annotate the examples nearest to the threshold by ``position`` (Algorithm 2), or equally many from both
     sides, ``balanced`` (section 3.2); they differ where annotated examples or an end of the order are near.
     ``window_tie``, ``size_unit``, ``keep_best``: how a version space shrinks, see ``shrink``.

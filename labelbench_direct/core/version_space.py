@@ -82,8 +82,9 @@ def shrink(
     highest_start = min(highest_start, last - width)
 
     # The worse end's loss changes only where one of the two ends enters another step.
-    turns = np.unique(np.clip(np.concatenate([starts, starts - width]), lowest_start, highest_start + 1))
-    turns = np.union1d(turns[turns <= highest_start], lowest_start)
+    turns = np.concatenate([starts, starts - width])
+    turns = turns[(turns > lowest_start) & (turns <= highest_start)]
+    turns = np.concatenate([[lowest_start], np.sort(turns)])
     worse_end = np.maximum(_at(turns, starts, losses), _at(turns + width, starts, losses))
     least = worse_end == worse_end.min()
     lengths = np.diff(np.append(turns, highest_start + 1))[least]

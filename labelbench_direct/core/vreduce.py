@@ -40,7 +40,7 @@ def vreduce(
         if count == 0:
             return
         positions = space.sample(line, count, rng)
-        indices = order.indices[positions]
+        indices = order.everything.indices_at(positions)
         labels = yield indices
         known.add(indices, labels)
         budget -= count

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from labelbench_direct.core.checks import check_budget, check_indices, check_labels, check_probabilities
+from labelbench_direct.core.checks import (
+    check_budget,
+    check_embeddings,
+    check_indices,
+    check_labels,
+    check_probabilities,
+)
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import (
     ALInput,
+    Annotator,
     Dataset,
     Strategy,
     Trainer,
@@ -18,6 +28,7 @@ from labelbench_direct.labelbench import (
     labeled_indices,
     labeled_labels,
 )
+from labelbench_direct.session import Session
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class PoolState:
     """(L,) pool indices in the order of labeling."""
     labels: Indices
     """(L,) their labels, as the annotators gave them."""
+    embeddings: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    """(N, D) outputs of the penultimate layer, for strategies that say ``uses_embeddings``; empty for others."""
 
     @property
     def unlabeled(self) -> Indices:
@@ -40,15 +53,18 @@ class PoolState:
 
 
 class PoolStrategy(Strategy):
-    """A strategy that chooses from a ``PoolState``. Subclasses define ``choose`` and list their ``config_keys``."""
+    """A strategy that chooses from a ``PoolState``. Subclasses define ``choose``, list their ``config_keys`` and say
+    whether they use embeddings.
+    """
 
     config_keys: ClassVar[frozenset[str]] = frozenset()
+    uses_embeddings: ClassVar[bool] = False
 
     def __init__(
         self, strategy_config: dict[str, Any], dataset: Dataset, rng: np.random.Generator | None = None
     ) -> None:
         super().__init__(strategy_config, dataset, rng)
-        self.input_types = [ALInput.TRAIN_PRED]
+        self.input_types = [ALInput.TRAIN_PRED, *([ALInput.TRAIN_EMBEDDING] if self.uses_embeddings else [])]
         allowed = {"strategy_name", *self.config_keys}
         for key in strategy_config:
             if key not in allowed:
@@ -63,18 +79,50 @@ class PoolStrategy(Strategy):
 
     def select(self, trainer: Trainer, budget: int) -> Indices:
         """``budget`` distinct unlabeled pool indices, or with a warning all that are left when they are fewer."""
-        (scores,) = trainer.retrieve_inputs(self.input_types)
+        scores, *rest = trainer.retrieve_inputs(self.input_types)
         probabilities = check_probabilities(scores)
         if len(probabilities) != len(self.dataset):
             raise ValueError(f"the pool has {len(self.dataset)} examples, but the trainer scored {len(probabilities)}")
         labeled = check_indices(labeled_indices(self.dataset), len(probabilities), "labeled_idxs()")
         labels = check_labels(labeled_labels(self.dataset), labeled, probabilities.shape[1])
         budget = check_budget(budget, len(probabilities) - len(labeled))
-        return self.choose(PoolState(probabilities, labeled, labels), budget, self.rng())
+        if self.uses_embeddings:
+            pool = PoolState(probabilities, labeled, labels, check_embeddings(rest[0], len(probabilities)))
+        else:
+            pool = PoolState(probabilities, labeled, labels)
+        return self.choose(pool, budget, self.rng())
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
         """Exactly ``budget`` of ``pool.unlabeled``."""
         raise NotImplementedError
+
+
+def ask_annotators(session: Session, dataset: Dataset) -> Indices:
+    """Let the labels that training will see, noise included, answer what a session asks: its queries, in order."""
+    annotator = Annotator(dataset)
+    while not session.done:
+        indices = session.ask()
+        session.tell(indices, annotator(indices))
+    return np.fromiter(session.told, dtype=np.int64)
+
+
+BLOCK = 1024
+"""Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
+
+
+def row_blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Blocks of rows with their place, so that temporary arrays stay in the cache and never reach the input's size."""
+    for start in range(0, len(array), BLOCK):
+        place = slice(start, start + BLOCK)
+        yield place, array[place]
+
+
+def unit_scale(embeddings: Floats) -> float:
+    """The power of two that brings the largest entry near 1, so that squares of embeddings neither overflow nor lose
+    anything to the scaling.
+    """
+    largest = max(float(embeddings.max()), -float(embeddings.min()))
+    return math.ldexp(1.0, -max(math.frexp(largest)[1], -1000))
 
 
 def least(values: Floats, candidates: Indices, budget: int) -> Indices:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
 
 
 def confidence(probabilities: Floats) -> Floats:
-    """(N,): the score of the predicted class."""
-    highest: Floats = probabilities.max(axis=1)
+    """(N,): the score of the predicted class. O(N K) time, O(N) memory."""
+    highest: Floats = np.empty(len(probabilities), dtype=probabilities.dtype)
+    for place, rows in row_blocks(probabilities):  # class by class: several times faster than max(axis=1)
+        np.max(np.ascontiguousarray(rows.T), axis=0, out=highest[place])
     return highest
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.core.options import Options
 from labelbench_direct.core.types import Indices
-from labelbench_direct.labelbench import Annotator, Dataset
+from labelbench_direct.labelbench import Dataset
 from labelbench_direct.session import DirectSession
-from labelbench_direct.strategies.base import PoolState, PoolStrategy
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, ask_annotators
 
 _OPTIONS = frozenset(option.name for option in fields(Options))
 PARALLEL = 20
@@ -40,7 +40,6 @@ class DirectStrategy(PoolStrategy):
         """The last ``select``'s session: its thresholds, and how the version spaces moved."""
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
-        annotator = Annotator(self.dataset)
         self.session = session = DirectSession(
             pool.probabilities,
             pool.labeled,
@@ -50,7 +49,4 @@ class DirectStrategy(PoolStrategy):
             rng=rng,
             options=self._options,
         )
-        while not session.done:
-            indices = session.ask()
-            session.tell(indices, annotator(indices))
-        return np.fromiter(session.told, dtype=np.int64)
+        return ask_annotators(session, self.dataset)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
+
+FLOOR = 1e-10
+"""Scores below it count as this much inside the logarithm, as in LabelBench; an entropy moves by less than K * 1e-8."""
 
 
 def negative_entropy(probabilities: Floats) -> Floats:
-    """(N,): ``sum_c p_c log2 p_c``, with 0 log 0 = 0."""
-    logarithms = np.log2(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
-    entropies: Floats = np.einsum("nk,nk->n", probabilities, logarithms)
+    """(N,): ``sum_c p_c log2 p_c``, with 0 log 0 = 0. O(N K) time, O(N) memory. Half precision becomes single."""
+    entropies: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
+    for place, rows in row_blocks(probabilities):
+        scores = rows.astype(entropies.dtype, copy=False)
+        np.einsum("nk,nk->n", scores, np.log2(np.maximum(scores, FLOOR)), out=entropies[place])
     return entropies
 
 
