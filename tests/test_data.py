@@ -113,6 +113,21 @@ def test_long_tail_ratio_is_an_option(cifar10):
     assert len(data.test.labels) == 30
 
 
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("mnist5k_imb_2:ratio=0.0101", [32, 3150]),
+        ("mnist5k_imb_2:ratio=0.1166", [350, 3002]),
+        ("mnist5k_imb_3:ratio=0.125", [350, 350, 2800]),
+        ("mnist5k_imb_10:ratio=0.011", [4] * 9 + [350]),
+    ],
+)
+def test_imbalance_ratio_is_an_option(name, counts):
+    data = load(name)
+    assert np.bincount(data.train.labels).tolist() == counts
+    assert len(data.test.labels) == 1000
+
+
 def test_cifar100_is_read_as_published(tmp_path, monkeypatch):
     names = [f"fine {k}" for k in range(100)]
     write_cifar(tmp_path, datasets.CIFAR100, evenly(100, 2), evenly(100, 8), names, monkeypatch)

@@ -16,7 +16,7 @@ import numpy as np
 from labelbench_direct.hosts.embedded import files
 from labelbench_direct.hosts.embedded.config import check_keys, check_number, parse_name
 from labelbench_direct.hosts.embedded.folder import folder
-from labelbench_direct.hosts.embedded.parts import Data, Part, check_parts, merge, split, thin
+from labelbench_direct.hosts.embedded.parts import Data, Part, check_parts, merge, rebalance, split, thin
 
 __all__ = ["LONG_TAIL_RATIO", "TABLE_1", "Data", "Part", "load"]
 
@@ -71,9 +71,10 @@ class are pool, 10% validation, 20% test. The others: see ``files.py`` and ``fol
 def load(name: str, data_dir: str | Path = "data") -> Data:
     """A data set by name: one of ``SOURCES``, alone or with one of two endings.
 
-    ``_imb_K`` keeps the first K - 1 classes and merges the rest into the last (LabelBench's convention, Appendix D).
-    ``_lt`` thins class i of the pool to the share ``ratio ** (i / (K - 1))`` of the largest; the other parts stay as
-    they are. Options follow a colon: ``cifar10_lt:ratio=0.01``, ``folder:path=birds,size=224``.
+    ``_imb_K`` keeps the first K - 1 classes and merges the rest into the last (LabelBench's convention, Appendix D);
+    with a ``ratio``, the pool is thinned so that each of them is that share of the last.
+    ``_lt`` thins class i of the pool to the share ``ratio ** (i / (K - 1))`` of the largest. Validation and test part
+    are never thinned. Options follow a colon: ``cifar10_lt:ratio=0.01``, ``folder:path=birds,size=224``.
     ``data_dir``: where the files are that no package ships.
 
     Raises ValueError for a name or option that it does not know, for damaged files and for data other than Table 1's;
@@ -87,17 +88,21 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
         )
     source = SOURCES[match["source"]]
     known = list(inspect.signature(source).parameters)[2:]
-    check_keys(options, [*known, "ratio"] if match["long_tail"] else known, f"data set {text!r}")
-    ratio = options.pop("ratio", LONG_TAIL_RATIO)
-    check_number(ratio, "ratio", least=1e-6, most=1)
+    check_keys(options, [*known, "ratio"] if text != match["source"] else known, f"data set {text!r}")
+    ratio = options.pop("ratio", None)
+    if ratio is not None:
+        check_number(ratio, "ratio", least=1e-6, most=1)
     data = _read(source, name, Path(data_dir), options)
     if match["classes"]:
         data = merge(data, int(match["classes"]))
-        _check_table_1(text, data)
+        if ratio is None:
+            _check_table_1(text, data)
+        else:
+            data = replace(data, train=rebalance(data.train, ratio))
     if match["long_tail"]:
         # The standard CIFAR-LT sets have truncated sizes, 12,406 examples in all for ten classes and ratio .01.
         rounding = np.floor if match["source"].startswith("cifar") else np.round
-        data = replace(data, train=thin(data.train, ratio, rounding))
+        data = replace(data, train=thin(data.train, ratio or LONG_TAIL_RATIO, rounding))
     check_parts(data)
     return data
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,8 +83,22 @@ def long_tail(largest: int, num_classes: int, ratio: float, rounding: Rounding) 
 def thin(part: Part, ratio: float, rounding: Rounding) -> Part:
     """The first examples of every class, as many as ``long_tail`` says."""
     counts = np.bincount(part.labels)
-    kept = long_tail(counts.max(), len(counts), ratio, rounding)
-    return part.of(np.sort(np.concatenate([np.flatnonzero(part.labels == k)[:count] for k, count in enumerate(kept)])))
+    return part.of(_first(part, long_tail(counts.max(), len(counts), ratio, rounding)))
+
+
+def rebalance(part: Part, ratio: float) -> Part:
+    """The first examples of every class, so many that each is ``ratio`` of the last one: fewer of it where a class is
+    rarer than that, else fewer of the others.
+    """
+    counts = np.bincount(part.labels)
+    last = min(counts[-1], round(counts[:-1].min() / ratio))
+    kept = [*np.minimum(counts[:-1], max(1, round(last * ratio))), last]
+    return part.of(_first(part, kept))
+
+
+def _first(part: Part, kept: Sequence[int] | Indices) -> Indices:
+    """The indices, ascending, of the first so many examples of each class."""
+    return np.sort(np.concatenate([np.flatnonzero(part.labels == k)[:count] for k, count in enumerate(kept)]))
 
 
 def check_parts(data: Data) -> None:
