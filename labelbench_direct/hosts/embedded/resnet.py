@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -44,25 +44,20 @@ class ResNet18:
 
         # GALAXY's public code, which the paper's experiments follow, normalizes with these.
         preprocessing = Preprocessing(self.size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), self.flip)
-        state = None if self.weights == "random" else _weights(self.weights)
+        pretrained = None if self.weights == "random" else _pretrained(self.weights)
         return Network(
             ImageInputs(data, device, preprocessing, _ROWS_SCORED),
-            lambda num_classes: ResNet18Classifier(num_classes, state),
+            lambda num_classes: ResNet18Classifier(num_classes, pretrained),
         )
 
 
 class ResNet18Classifier(nn.Module):
-    """torchvision's ResNet-18 with a new last layer."""
+    """A copy of a pretrained ResNet-18 without last layer, or one with random weights, and a new last layer."""
 
-    def __init__(self, num_classes: int, state: dict[str, Any] | None) -> None:
-        from torchvision.models import resnet18
-
+    def __init__(self, num_classes: int, pretrained: nn.Module | None) -> None:
         super().__init__()
-        self.body = resnet18(weights=None)
-        self.head = nn.Linear(self.body.fc.in_features, num_classes)
-        self.body.fc = nn.Identity()
-        if state is not None:
-            self.body.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})
+        self.body = _headless() if pretrained is None else copy.deepcopy(pretrained)
+        self.head = nn.Linear(512, num_classes)
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (n, K) and penultimate-layer embeddings (n, 512)."""
@@ -72,8 +67,16 @@ class ResNet18Classifier(nn.Module):
         return self.head(embeddings), embeddings
 
 
-def _weights(name: str) -> dict[str, Any]:
-    """The state of torchvision's ResNet-18 from a file, which must be whole."""
+def _headless() -> nn.Module:
+    from torchvision.models import resnet18
+
+    body: nn.Module = resnet18(weights=None)
+    body.fc = nn.Identity()
+    return body
+
+
+def _pretrained(name: str) -> nn.Module:
+    """A ResNet-18 without last layer and with the weights of a file, which must be whole."""
     if name == "imagenet":
         path = Path(torch.hub.get_dir()) / "checkpoints" / IMAGENET_FILE
         advice = "get it with: python -c \"from torchvision.models import resnet18; resnet18(weights='IMAGENET1K_V1')\""
@@ -87,8 +90,9 @@ def _weights(name: str) -> dict[str, Any]:
         if not digest.startswith(IMAGENET_FILE.split("-")[1].removesuffix(".pth")):
             raise ValueError(f"{path} is incomplete or damaged, its SHA-256 is {digest}; delete it, then {advice}")
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        ResNet18Classifier(2, state)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        body = _headless()
+        body.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})
     except Exception as error:  # torch raises whatever it meets in a file that is none of its own
         raise ValueError(f"{path} is no checkpoint of torchvision's ResNet-18 ({error}); {advice}") from error
-    return state
+    return body
