@@ -19,7 +19,7 @@ import numpy as np
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
-from labelbench_direct.hosts.embedded.training import make_trainer
+from labelbench_direct.hosts.embedded.trainers import make_trainer
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
 
