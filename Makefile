@@ -27,7 +27,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT
-	$(BIN)/python tests/benchmarks/selection.py
+	$(BIN)/python tests/benchmarks/selection.py fmow iwildcam imagenet_lt --growth docs/growth.png
 
 bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelBench's too
 	$(BIN)/python tests/benchmarks/strategies.py

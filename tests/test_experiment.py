@@ -99,11 +99,11 @@ def test_impossible_experiments_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "cifar10"}, "unknown data set 'cifar10'; there are digits"),
+        ({"dataset": "cifar"}, "unknown data set 'cifar'; there are digits"),
         ({"batch_size": 5000}, "batch_size must be at most"),
-        ({"model": {"name": "vit"}}, "model must be one of"),
-        ({"model": {"name": "mlp", "depth": 3}}, "unknown key 'depth' of model"),
-        ({"trainer": {"name": "active"}}, "trainer name must be one of"),
+        ({"model": {"name": "vit"}}, "the model's name must be one of"),
+        ({"model": {"name": "mlp", "depth": 3}}, "unknown key 'depth' in the configuration of model 'mlp'"),
+        ({"trainer": {"name": "active"}}, "the trainer's name must be one of"),
     ],
 )
 def test_what_the_data_do_not_allow_is_refused_before_training(changes, message):

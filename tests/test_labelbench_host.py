@@ -13,6 +13,7 @@ from labelbench_direct import cli
 from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench import checkout as checkouts
 from labelbench_direct.hosts.labelbench import configurations, doctor
+from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.corrupters import noisy_random
 from labelbench_direct.hosts.labelbench.launch import environment
@@ -230,6 +231,17 @@ def test_a_bridge_goes_when_labelbench_needs_it_no_longer(run, checkout):
     _, errors, _ = run(*words())
     assert "bridge cpu" in errors
     assert "bridge weights-only" not in errors
+
+
+@pytest.mark.parametrize(
+    ("platform", "method", "needed"),
+    [("linux", "fork", False), ("linux", "forkserver", True), ("linux", "spawn", True), ("darwin", "spawn", False)],
+)
+def test_workers_are_forked_where_they_would_be_started_afresh(monkeypatch, tmp_path, platform, method, needed):
+    (bridge,) = (bridge for bridge in BRIDGES if bridge.name == "fork")
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda allow_none: method)
+    assert bridge.is_needed(tmp_path) == needed
 
 
 def test_missing_arguments_are_left_to_labelbench(run):

@@ -99,7 +99,7 @@ def test_only_labelbenchs_misspelled_keys_are_complained_of(python):
                 kind = file.relative_to(folder).parts[0]
                 configuration = configurations.read_configuration(kind, str(file))
                 if configuration.get("model_name") != "resnet18":  # LabelBench no longer has it
-                    run = Run("", "", 0, 1, 1, True, {kind: str(file)}, {kind: configuration})
+                    run = Run("", 0, 1, 1, {kind: str(file)}, {kind: configuration})
                     complaints += checks.check_keys(run, kind, Path.cwd())
         print(json.dumps(complaints))
         """

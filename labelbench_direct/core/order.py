@@ -44,8 +44,10 @@ class ClassOrder:
     integers sorts the indices along. What the high bits cannot tell apart is put right after the sort.
     """
 
-    def __init__(self, score: Floats, highest: Floats, num_classes: int) -> None:
-        """``score`` (N,) of the class; ``highest`` (N,) of all K classes, in float64."""
+    def __init__(self, score: Floats, highest: Floats, num_classes: int, saturates: bool) -> None:
+        """``score`` (N,) of the class; ``highest`` (N,) of all K classes, in float64, ``saturates`` where none of them
+        is nearly 1 without being 1.
+        """
         self._score = score
         self._highest = highest
         self._by_margin = num_classes > 2
@@ -53,7 +55,7 @@ class ClassOrder:
         self.keys = np.empty(len(score), dtype=np.int64)
         for start in range(0, len(score), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            keys = _keys(score[chunk].astype(np.float64), highest[chunk] if self._by_margin else None)
+            keys = _keys(score[chunk].astype(np.float64), highest[chunk] if self._by_margin else None, saturates)
             keys &= ~self.index_bits
             np.bitwise_or(keys, np.arange(start, start + len(keys)), out=self.keys[chunk])
 
@@ -146,7 +148,7 @@ _LAST = np.int64(2**63 - 2**50)
 _NEARLY_ONE = 1 - 2.0**-40
 
 
-def _keys(score: Floats, highest: Floats | None) -> Indices:
+def _keys(score: Floats, highest: Floats | None, saturates: bool) -> Indices:
     """Integers that ascend along the order of Eq. 2, up to ties; by the score alone where ``highest`` is None."""
     if highest is None:
         return (score * -_UNIT).astype(np.int64)
@@ -154,11 +156,11 @@ def _keys(score: Floats, highest: Floats | None) -> Indices:
     keys: Indices = (gap * _UNIT).astype(np.int64)
     predicted = np.flatnonzero(gap == 0)
     keys[predicted] = score[predicted] * -_UNIT  # all margins are 0: by score
-    # Next to nothing for the class, everything for another: a saturated network has many of these, with almost one
-    # margin. Where the highest score is 1, the score's own bits tell them apart.
-    saturated = np.flatnonzero(gap > _NEARLY_ONE)
-    saturated = saturated[highest[saturated] == 1]
-    keys[saturated] = _LAST - np.abs(score[saturated]).view(np.int64)
+    if saturates:
+        # Next to nothing for the class, everything for another: a saturated network has many of these, with almost one
+        # margin. Their highest score is 1, so that the score's own bits tell them apart.
+        saturated = np.flatnonzero(gap > _NEARLY_ONE)
+        keys[saturated] = _LAST - np.abs(score[saturated]).view(np.int64)
     return keys
 
 
@@ -174,6 +176,7 @@ class PoolOrders:
         self.num_examples, self.num_classes = probabilities.shape
         self._highest = np.empty(self.num_examples)
         on_all_cores(self._find_highest, probabilities)
+        self._saturates = bool((self._highest[self._highest > _NEARLY_ONE] == 1).all())
 
     def _find_highest(self, place: slice, rows: Floats) -> None:
         # Class by class on transposed rows that fit the cache: faster than max(axis=1) for all but long rows.
@@ -181,13 +184,13 @@ class PoolOrders:
         self._highest[place] = rows.max(axis=1)
 
     def __getitem__(self, k: int) -> ClassOrder:
-        return ClassOrder(self._columns([k])[0], self._highest, self.num_classes)
+        return self._prepare(self._columns([k])[0], whole=False)
 
     def each(self, classes: Sequence[int], whole: bool) -> Iterator[tuple[int, ClassOrder]]:
         """The orders of these classes, one after the other, sorted if ``whole``; prepared ahead, while the caller
         works.
         """
-        workers = max(1, min(os.cpu_count() or 1, self.num_classes // _CLASSES_PER_WORKER))
+        workers = max(1, min(os.cpu_count() or 1, _MOST_WORKERS, self.num_classes // _CLASSES_PER_WORKER))
         waiting: deque[tuple[int, Future[ClassOrder]]] = deque()
         with ThreadPoolExecutor(workers) as executor:
             for k, score in self._scores(classes, executor):
@@ -200,7 +203,7 @@ class PoolOrders:
                 yield first, order.result()
 
     def _prepare(self, score: Floats, whole: bool) -> ClassOrder:
-        order = ClassOrder(score, self._highest, self.num_classes)
+        order = ClassOrder(score, self._highest, self.num_classes, self._saturates)
         if whole:
             order.everything  # noqa: B018  # sorts
         return order
@@ -230,3 +233,4 @@ class PoolOrders:
 
 _LONG_ROW = 128
 _CLASSES_PER_WORKER = 12
+_MOST_WORKERS = 8

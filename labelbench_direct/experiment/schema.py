@@ -19,7 +19,7 @@ import numpy as np
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
-from labelbench_direct.hosts.embedded.training import make_trainer
+from labelbench_direct.hosts.embedded.trainers import check_settings, make_trainer
 from labelbench_direct.hosts.labelbench.parts import expand
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
@@ -106,6 +106,7 @@ class Experiment:
 
     def check_against_data(self) -> None:
         """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size."""
+        check_settings(self.model, self.trainer)  # before data are looked for
         pool = Pool(load(self.dataset))
         make_trainer(self.model, self.trainer, pool, 0, None)
         if self.batch_size > len(pool):

@@ -23,7 +23,7 @@ from pools import SIZES, simulate
 from selection import timed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from standins import Dataset, Trainer
+from standins import Dataset, FullDataset, FullTrainer, Trainer
 
 SIZE = SIZES["fmow"]
 DIMENSIONS = 512
@@ -40,24 +40,6 @@ def make_pool() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     embeddings = rng.standard_normal((SIZE.num_examples, DIMENSIONS))
     embeddings += rng.standard_normal((SIZE.num_classes, DIMENSIONS))[scores.argmax(axis=1)]
     return scores, embeddings, labels, labeled
-
-
-class FullDataset(Dataset):
-    """What LabelBench's strategies use beside what ours use."""
-
-    def unlabeled_idxs(self) -> np.ndarray:
-        return np.setdiff1d(np.arange(len(self)), self.labeled_idxs())
-
-
-class FullTrainer(Trainer):
-    """Copies, as LabelBench's trainers hand them out; clean labels, too."""
-
-    def __init__(self, scores: np.ndarray, embeddings: np.ndarray, labels: np.ndarray) -> None:
-        super().__init__(scores, embeddings)
-        self.inputs[3] = np.eye(scores.shape[1])[labels]
-
-    def retrieve_inputs(self, input_types: Any) -> list[np.ndarray]:
-        return [array.copy() for array in super().retrieve_inputs(input_types)]
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
@@ -88,6 +89,15 @@ def _load_own_caches() -> None:
     torch.load = load_too
 
 
+def _starts_workers_afresh(checkout: Path) -> bool:
+    method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+    return sys.platform == "linux" and method != "fork"
+
+
+def _fork_workers() -> None:
+    multiprocessing.set_start_method("fork", force=True)
+
+
 def _cap_workers() -> None:
     from torch.utils.data import DataLoader
 
@@ -140,6 +150,14 @@ BRIDGES = (
         "torch loads plain weights only by default; LabelBench's caches of labels and features are admitted",
         _loads_weights_only,
         _load_own_caches,
+    ),
+    Bridge(
+        "fork",
+        "LabelBench/dataset/dataset_impl/wilds_dataset.py:37",
+        "lambda x: torch.LongTensor([x])",
+        "Python 3.14 starts worker processes afresh, and LabelBench's transforms cannot be sent there: they are forked",
+        _starts_workers_afresh,
+        _fork_workers,
     ),
     Bridge(
         "workers",

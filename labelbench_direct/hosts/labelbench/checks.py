@@ -48,16 +48,9 @@ def check_run(run: Run, checkout: Path) -> list[str]:
     imbalanced = re.fullmatch(r"(.*_imb)_\d+", run.dataset)
     dataset = imbalanced[1] if imbalanced else run.dataset
     _check_known(dataset, registry("dataset"), "data set")
-    label_type = registry("dataset")[dataset][0]
     strategy = run.configurations.get("strategy", {}).get("strategy_name", "")
     if _is_ours(strategy):
-        if label_type.name == "MULTI_LABEL":
-            raise ValueError(f"strategy {strategy!r} needs one class for each example; {run.dataset!r} is multi-label")
-        if run.configurations["trainer"]["trainer_name"].startswith("sklearn"):
-            raise ValueError(
-                f"strategy {strategy!r} needs graded scores, and trainer 'sklearn_passive' predicts zeros and ones: "
-                "margins and thresholds mean nothing there; use trainer 'pytorch_passive' with a linear model"
-            )
+        _check_ours(run, strategy, registry("dataset")[dataset][0])
     on_embeddings = run.configurations["trainer"].get("use_embeddings", False)
     one_view = run.configurations["embed_model"].get("num_transform_seeds", 1) < 2
     if _is_semi_supervised(run) and on_embeddings and one_view:
@@ -66,6 +59,16 @@ def check_run(run: Run, checkout: Path) -> list[str]:
             "least 2; with 1 LabelBench takes pairs of weak and strong views for the features"
         )
     return warnings
+
+
+def _check_ours(run: Run, strategy: str, label_type: Any) -> None:
+    if label_type.name == "MULTI_LABEL":
+        raise ValueError(f"strategy {strategy!r} needs one class for each example; {run.dataset!r} is multi-label")
+    if run.configurations["trainer"]["trainer_name"].startswith("sklearn"):
+        raise ValueError(
+            f"strategy {strategy!r} needs graded scores, and trainer 'sklearn_passive' predicts zeros and ones: "
+            "margins and thresholds mean nothing there; use trainer 'pytorch_passive' with a linear model"
+        )
 
 
 def check_loaded(run: Run, num_examples: int) -> None:

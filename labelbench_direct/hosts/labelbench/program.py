@@ -23,11 +23,9 @@ class Run:
     """One run of ``main.py``, or of ``point_evaluation.py``, which selects nothing."""
 
     dataset: str
-    data_dir: str
     seed: int
     batch_size: int
     rounds: int
-    selects: bool
     names: dict[str, str] = field(default_factory=dict)
     """The configuration files by kind, as they were named."""
     configurations: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -42,11 +40,10 @@ def read_run(arguments: Sequence[str]) -> Run | None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=True, exit_on_error=False)
     for name in ("seed", "batch_size", "num_batch", "eval_batch_size", "eval_num_batch"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("dataset", "wandb_name", "wandb_project", "metric", "eval_metric", "strategy_config"):
+    for name in ("dataset", "data_dir", "wandb_name", "wandb_project", "metric", "eval_metric", "strategy_config"):
         parser.add_argument(f"--{name}")
     for name in ("classifier_model_config", "trainer_config", "eval_classifier_model_config", "eval_trainer_config"):
         parser.add_argument(f"--{name}")
-    parser.add_argument("--data_dir", default="./data")
     parser.add_argument("--embed_model_config", default="none.json")
     parser.add_argument("--corrupter_config", default="noiseless.json")
     try:
@@ -64,4 +61,4 @@ def read_run(arguments: Sequence[str]) -> Run | None:
     if None in (parsed.dataset, parsed.seed, batch_size, rounds, *names.values()):
         return None
     configurations = {kind: read_configuration(kind, name) for kind, name in names.items()}
-    return Run(parsed.dataset, parsed.data_dir, parsed.seed, batch_size, rounds, not evaluates, names, configurations)
+    return Run(parsed.dataset, parsed.seed, batch_size, rounds, names, configurations)
