@@ -5,10 +5,10 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare figures test lint bench mutants clean
+.PHONY: help compare figures test lint bench bench-strategies mutants torture clean
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,10 +32,16 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT
-	$(BIN)/python tests/benchmarks/selection.py
+	$(BIN)/python tests/benchmarks/selection.py fmow iwildcam imagenet_lt --growth docs/growth.png
+
+bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelBench's too
+	$(BIN)/python tests/benchmarks/strategies.py
 
 mutants: $(READY)  ## break the core on purpose, once for each law, and see the tests fail
 	$(BIN)/python tests/benchmarks/mutants.py
+
+torture: $(READY)  ## kill a sweep 100 times, at random moments, and see that no byte of its results changes
+	$(BIN)/python tests/torture.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

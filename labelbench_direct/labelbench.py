@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import IntEnum
 from types import ModuleType
 from typing import Any, Protocol
@@ -114,8 +114,8 @@ if _labelbench:
     _labelbench.strategies.pop(_NOT_REGISTERED)
 
 
-def register_strategies(strategies: Iterable[type[Strategy]], keep_owners_as: Mapping[str, str]) -> None:
-    """File strategies under their names in LabelBench's registry. Doing so again changes nothing.
+def register_strategies(strategies: Mapping[str, type[Strategy]], keep_owners_as: Mapping[str, str]) -> None:
+    """File strategies under names in LabelBench's registry. Doing so again changes nothing.
 
     ``keep_owners_as``: LabelBench's own classes of these names make way on purpose and are kept under the names given.
 
@@ -132,14 +132,15 @@ def register_strategies(strategies: Iterable[type[Strategy]], keep_owners_as: Ma
     importlib.import_module("LabelBench.strategy.strategies")  # files LabelBench's own, which must come first
     registry: dict[str, type] = _labelbench.strategies
     claims: dict[str, type] = {}
-    for strategy in strategies:
-        claims |= _claims(registry, strategy, keep_owners_as.get(strategy.strategy_name))
+    for name, strategy in strategies.items():
+        claims |= _claims(registry, name, strategy, keep_owners_as.get(name))
     registry.update(claims)
 
 
-def _claims(registry: Mapping[str, type], strategy: type[Strategy], keep_owner_as: str | None) -> dict[str, type]:
+def _claims(
+    registry: Mapping[str, type], name: str, strategy: type[Strategy], keep_owner_as: str | None
+) -> dict[str, type]:
     """The entries that filing one strategy changes."""
-    name = strategy.strategy_name
     owner = registry.get(name, strategy)
     if owner is strategy:
         return {name: strategy}

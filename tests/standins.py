@@ -37,3 +37,22 @@ class Trainer:
 
     def retrieve_inputs(self, input_types):
         return [self.inputs[int(kind)] for kind in input_types]
+
+
+class FullDataset(Dataset):
+    """What LabelBench's strategies use beside what ours use."""
+
+    def unlabeled_idxs(self):
+        return np.setdiff1d(np.arange(len(self)), self.labeled_idxs())
+
+
+class FullTrainer(Trainer):
+    """Copies, as LabelBench's trainers hand them out; clean labels, too, where they are given."""
+
+    def __init__(self, probabilities, embeddings, labels):
+        super().__init__(probabilities, embeddings)
+        if labels is not None:
+            self.inputs[3] = np.eye(probabilities.shape[1])[labels]
+
+    def retrieve_inputs(self, input_types):
+        return [array.copy() for array in super().retrieve_inputs(input_types)]

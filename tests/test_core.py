@@ -109,6 +109,15 @@ def test_saturated_scores_are_told_apart():
         assert len(orders[k].everything._wrong) == 0
 
 
+@pytest.mark.parametrize("highest", [1 - 1e-13, 1 + 1e-13])
+def test_saturated_scores_beside_nearly_saturated_ones(highest):
+    """A highest score of nearly 1 puts an example between others of 1, by its margin."""
+    probabilities = np.array([[0.0, 1, 0], [5e-13, 1, 0], [0, highest, 0], [1e-13, highest, 0], [2e-14, 1, 0]])
+    orders = PoolOrders(probabilities)
+    for k in range(3):
+        assert orders[k].everything.indices_at(np.arange(5)).tolist() == class_order(probabilities, k).tolist()
+
+
 @given(score_matrices(max_examples=40), st.integers(1, 5))
 def test_orders_sorted_ahead_are_the_same(probabilities, repeat):
     classes = np.random.default_rng(repeat).permutation(np.arange(probabilities.shape[1]).repeat(repeat)).tolist()

@@ -62,11 +62,16 @@ def test_register_takes_direct_and_keeps_labelbenchs(labelbench):
         from LabelBench.strategy.strategies import Margin, Own
         assert strategies["direct"] is labelbench_direct.DirectStrategy
         assert strategies["direct_labelbench"] is Own
-        assert strategies["margin"] is Margin
+        assert strategies["margin"] is Margin, "LabelBench's others stay its own"
+        assert strategies["labelbench_direct.margin"] is labelbench_direct.strategies.STRATEGIES["margin"]
+        assert strategies["most_likely_positive"] is labelbench_direct.strategies.STRATEGIES["most_likely_positive"]
         assert issubclass(labelbench_direct.DirectStrategy, Strategy)
-        added = set(strategies) - {"direct", "direct_labelbench", "margin"}
-        assert added == {"most_likely_positive", "base", "cluster_margin", "similar"}
-        assert all(strategies[name] is labelbench_direct.strategies.STRATEGIES[name] for name in added)
+        ours = labelbench_direct.strategies.STRATEGIES
+        for name in ("most_likely_positive", "base", "cluster_margin", "similar"):
+            assert strategies[name] is ours[name]
+        added = set(strategies) - {"direct", "direct_labelbench", "margin", *ours}
+        assert added == {f"labelbench_direct.{name}" for name in ours}
+        assert "random" not in strategies, "nothing of ours under a name of LabelBench's"
         """
     )
 

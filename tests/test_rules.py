@@ -11,9 +11,10 @@ from pools import embeddings_of, pools, seeds
 from scipy import stats
 
 from labelbench_direct import GalaxySession
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
 from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
-from labelbench_direct.strategies.base import PoolState, least, row_blocks
+from labelbench_direct.strategies.base import PoolState, least
 from labelbench_direct.strategies.base_sampling import balanced_nearest, class_distances
 from labelbench_direct.strategies.confidence import confidence
 from labelbench_direct.strategies.entropy import negative_entropy

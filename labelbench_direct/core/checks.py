@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelbench_direct.core.scores import as_array, on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 
 ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
 """How far a row of scores may be from summing to 1: softmax in half precision stays within it."""
 
-_ROWS = 4096  # blocks of rows, so that no temporary array is as large as the scores
-
 
 def check_probabilities(probabilities: Any) -> Floats:
     """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2."""
-    array = np.asarray(probabilities)
+    array = as_array(probabilities, "probabilities")
     if array.ndim != 2:
         raise ValueError(f"probabilities must have shape (examples, classes), got shape {array.shape}")
     if array.dtype not in (np.float16, np.float32, np.float64):
@@ -28,17 +27,16 @@ def check_probabilities(probabilities: Any) -> Floats:
         raise ValueError(f"the pool is empty: probabilities have shape {array.shape}")
     if array.shape[1] < 2:
         raise ValueError(f"probabilities need at least 2 classes (columns), got shape {array.shape}")
-    for start in range(0, len(array), _ROWS):
-        rows = array[start : start + _ROWS]
-        off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
-        if not (rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE):  # false for not-a-number, too
-            _explain(rows, start)
+    on_all_cores(_check_rows, array)
     return array
 
 
-def _explain(rows: Floats, start: int) -> None:
-    """Raise for the first bad row of a block that starts at row ``start``."""
-    for number, row in enumerate(rows, start):
+def _check_rows(place: slice, rows: Floats) -> None:
+    """Raise for the first bad row of a block."""
+    off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
+    if rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE:  # false for not-a-number, too
+        return
+    for number, row in enumerate(rows, place.start):
         if not np.isfinite(row).all():
             raise ValueError(f"probabilities must be finite, row {number} has {row[~np.isfinite(row)][0]}")
         if row.min() < 0:
@@ -52,18 +50,17 @@ def _explain(rows: Floats, start: int) -> None:
 
 def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
     """Outputs of the penultimate layer (N, D): finite, D >= 1, one row for each example."""
-    array = np.asarray(embeddings)
+    array = as_array(embeddings, "embeddings")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"embeddings must have shape (examples, dimensions), got shape {array.shape}")
     if array.dtype not in (np.float16, np.float32, np.float64):
         raise TypeError(f"embeddings must be float16, float32 or float64, got {array.dtype}")
     if len(array) != num_examples:
         raise ValueError(f"embeddings must have one row for each of {num_examples} examples, got {len(array)} rows")
-    for start in range(0, len(array), _ROWS):
-        rows = array[start : start + _ROWS]
+    for place, rows in row_blocks(array):
         if not (rows.min() > -np.inf and rows.max() < np.inf):  # false for not-a-number, too
             row, column = np.argwhere(~np.isfinite(rows))[0]
-            raise ValueError(f"embeddings must be finite, row {start + row} has {rows[row, column]}")
+            raise ValueError(f"embeddings must be finite, row {place.start + row} has {rows[row, column]}")
     return array
 
 
@@ -71,8 +68,7 @@ def check_not_one_hot(probabilities: Floats) -> None:
     """Thresholds need graded scores: a pool of several examples must not be all zeros and ones."""
     if len(probabilities) == 1:
         return
-    for start in range(0, len(probabilities), _ROWS):
-        rows = probabilities[start : start + _ROWS]
+    for _, rows in row_blocks(probabilities):
         if ((rows > 0) & (rows < 1)).any():
             return
     raise ValueError(

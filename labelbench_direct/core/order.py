@@ -15,6 +15,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from labelbench_direct.core.scores import BLOCK, on_all_cores
 from labelbench_direct.core.types import Floats, Indices, Mask
 
 
@@ -43,8 +44,10 @@ class ClassOrder:
     integers sorts the indices along. What the high bits cannot tell apart is put right after the sort.
     """
 
-    def __init__(self, score: Floats, highest: Floats, num_classes: int) -> None:
-        """``score`` (N,) of the class; ``highest`` (N,) of all K classes, in float64."""
+    def __init__(self, score: Floats, highest: Floats, num_classes: int, saturates: bool) -> None:
+        """``score`` (N,) of the class; ``highest`` (N,) of all K classes, in float64, ``saturates`` where none of them
+        is nearly 1 without being 1.
+        """
         self._score = score
         self._highest = highest
         self._by_margin = num_classes > 2
@@ -52,7 +55,7 @@ class ClassOrder:
         self.keys = np.empty(len(score), dtype=np.int64)
         for start in range(0, len(score), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            keys = _keys(score[chunk].astype(np.float64), highest[chunk] if self._by_margin else None)
+            keys = _keys(score[chunk].astype(np.float64), highest[chunk] if self._by_margin else None, saturates)
             keys &= ~self.index_bits
             np.bitwise_or(keys, np.arange(start, start + len(keys)), out=self.keys[chunk])
 
@@ -78,10 +81,11 @@ class Stretch:
     """Some examples in one class's order, at the positions from ``start`` on."""
 
     def __init__(self, order: ClassOrder, ordered: Indices, start: int) -> None:
-        self._order = order
+        self._keys = order.keys  # and not the order, which holds its whole stretch: a cycle would outlive its use
+        self._index_bits = order.index_bits
         self._ordered = ordered  # keys, ascending
-        self.start = start
-        self._wrong = self._wrong_places()
+        self._start = start
+        self._wrong = self._wrong_places(order)
         if len(self._wrong):
             indices = self._indices(self._wrong)
             margins, scores = order.margins_and_scores(indices)
@@ -95,7 +99,7 @@ class Stretch:
 
     def indices_at(self, positions: Indices) -> Indices:
         """The pool indices of the examples at these positions."""
-        places = positions - self.start
+        places = positions - self._start
         indices = self._indices(places)
         if len(self._wrong):
             which, is_wrong = self._find_wrong(places)
@@ -104,7 +108,7 @@ class Stretch:
 
     def locate(self, indices: Indices) -> tuple[Indices, Indices]:
         """The positions of these examples in ascending order, and the argsort of ``indices`` that puts them in it."""
-        keys = self._order.keys[indices]
+        keys = self._keys[indices]
         ascending = np.argsort(keys)
         places = np.searchsorted(self._ordered, keys[ascending])
         if len(self._wrong):
@@ -112,10 +116,10 @@ class Stretch:
             places[is_wrong] = self._landing[which[is_wrong]]
             again = np.argsort(places, kind="stable")
             places, ascending = places[again], ascending[again]
-        return self.start + places, ascending
+        return self._start + places, ascending
 
     def _indices(self, places: Indices) -> Indices:
-        indices: Indices = self._ordered[places] & self._order.index_bits
+        indices: Indices = self._ordered[places] & self._index_bits
         return indices
 
     def _find_wrong(self, places: Indices) -> tuple[Indices, Mask]:
@@ -123,15 +127,15 @@ class Stretch:
         which = np.minimum(np.searchsorted(self._wrong, places), len(self._wrong) - 1)
         return which, self._wrong[which] == places
 
-    def _wrong_places(self) -> Indices:
+    def _wrong_places(self, order: ClassOrder) -> Indices:
         """The places, ascending, of runs that agree above the index although Eq. 2 tells some of their examples
         apart.
         """
-        agree = np.flatnonzero((self._ordered[1:] ^ self._ordered[:-1]) <= self._order.index_bits)
+        agree = np.flatnonzero((self._ordered[1:] ^ self._ordered[:-1]) <= self._index_bits)
         if len(agree) == 0:
             return agree
-        first = self._order.margins_and_scores(self._indices(agree))
-        second = self._order.margins_and_scores(self._indices(agree + 1))
+        first = order.margins_and_scores(self._indices(agree))
+        second = order.margins_and_scores(self._indices(agree + 1))
         unequal = (first[0] != second[0]) | (first[1] != second[1])
         run = np.cumsum(np.diff(agree, prepend=-2) > 1)  # consecutive places that agree are one run
         wrong = agree[np.isin(run, run[unequal])]
@@ -144,7 +148,7 @@ _LAST = np.int64(2**63 - 2**50)
 _NEARLY_ONE = 1 - 2.0**-40
 
 
-def _keys(score: Floats, highest: Floats | None) -> Indices:
+def _keys(score: Floats, highest: Floats | None, saturates: bool) -> Indices:
     """Integers that ascend along the order of Eq. 2, up to ties; by the score alone where ``highest`` is None."""
     if highest is None:
         return (score * -_UNIT).astype(np.int64)
@@ -152,11 +156,11 @@ def _keys(score: Floats, highest: Floats | None) -> Indices:
     keys: Indices = (gap * _UNIT).astype(np.int64)
     predicted = np.flatnonzero(gap == 0)
     keys[predicted] = score[predicted] * -_UNIT  # all margins are 0: by score
-    # Next to nothing for the class, everything for another: a saturated network has many of these, with almost one
-    # margin. Where the highest score is 1, the score's own bits tell them apart.
-    saturated = np.flatnonzero(gap > _NEARLY_ONE)
-    saturated = saturated[highest[saturated] == 1]
-    keys[saturated] = _LAST - np.abs(score[saturated]).view(np.int64)
+    if saturates:
+        # Next to nothing for the class, everything for another: a saturated network has many of these, with almost one
+        # margin. Their highest score is 1, so that the score's own bits tell them apart.
+        saturated = np.flatnonzero(gap > _NEARLY_ONE)
+        keys[saturated] = _LAST - np.abs(score[saturated]).view(np.int64)
     return keys
 
 
@@ -171,20 +175,22 @@ class PoolOrders:
         self._probabilities = probabilities
         self.num_examples, self.num_classes = probabilities.shape
         self._highest = np.empty(self.num_examples)
-        for start in range(0, self.num_examples, _ROWS):
-            rows = probabilities[start : start + _ROWS]
-            # Class by class on transposed rows that fit the cache: faster than max(axis=1) for all but long rows.
-            rows = rows if self.num_classes > _LONG_ROW else np.ascontiguousarray(rows.T).T
-            self._highest[start : start + _ROWS] = rows.max(axis=1)
+        on_all_cores(self._find_highest, probabilities)
+        self._saturates = bool((self._highest[self._highest > _NEARLY_ONE] == 1).all())
+
+    def _find_highest(self, place: slice, rows: Floats) -> None:
+        # Class by class on transposed rows that fit the cache: faster than max(axis=1) for all but long rows.
+        rows = rows if self.num_classes > _LONG_ROW else np.ascontiguousarray(rows.T).T
+        self._highest[place] = rows.max(axis=1)
 
     def __getitem__(self, k: int) -> ClassOrder:
-        return ClassOrder(self._columns([k])[0], self._highest, self.num_classes)
+        return self._prepare(self._columns([k])[0], whole=False)
 
     def each(self, classes: Sequence[int], whole: bool) -> Iterator[tuple[int, ClassOrder]]:
         """The orders of these classes, one after the other, sorted if ``whole``; prepared ahead, while the caller
         works.
         """
-        workers = max(1, min(os.cpu_count() or 1, self.num_classes // _CLASSES_PER_WORKER))
+        workers = max(1, min(os.cpu_count() or 1, _MOST_WORKERS, self.num_classes // _CLASSES_PER_WORKER))
         waiting: deque[tuple[int, Future[ClassOrder]]] = deque()
         with ThreadPoolExecutor(workers) as executor:
             for k, score in self._scores(classes, executor):
@@ -197,7 +203,7 @@ class PoolOrders:
                 yield first, order.result()
 
     def _prepare(self, score: Floats, whole: bool) -> ClassOrder:
-        order = ClassOrder(score, self._highest, self.num_classes)
+        order = ClassOrder(score, self._highest, self.num_classes, self._saturates)
         if whole:
             order.everything  # noqa: B018  # sorts
         return order
@@ -214,7 +220,7 @@ class PoolOrders:
     def _columns(self, classes: Sequence[int], executor: ThreadPoolExecutor | None = None) -> Floats:
         """(len(classes), N): the scores of some classes, in their own dtype."""
         columns = np.empty((len(classes), self.num_examples), dtype=self._probabilities.dtype)
-        rows_at_once = _ROWS if self.num_classes > _LONG_ROW else self.num_examples
+        rows_at_once = BLOCK if self.num_classes > _LONG_ROW else self.num_examples
         read = partial(self._read_rows, classes, columns, rows_at_once)
         list((executor.map if executor else map)(read, range(0, self.num_examples, rows_at_once)))
         return columns
@@ -225,6 +231,6 @@ class PoolOrders:
             column[start : start + count] = rows[:, k]
 
 
-_ROWS = 1024
 _LONG_ROW = 128
 _CLASSES_PER_WORKER = 12
+_MOST_WORKERS = 8

@@ -39,14 +39,19 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
 """Every strategy of this package, by the name that configurations use."""
 
 
-_NOT_IN_LABELBENCH = (MostLikelyPositiveStrategy, BaseStrategy, ClusterMarginStrategy, SimilarStrategy)
+_NOT_IN_LABELBENCH = ("most_likely_positive", "base", "cluster_margin", "similar")
 
 
 def register() -> None:
     """Make ``strategy_name = "direct"`` this package's in LabelBench; LabelBench's own stays as ``direct_labelbench``.
-    Add the strategies that LabelBench lacks: most_likely_positive, base, cluster_margin, similar. Its others stay.
 
-    Can be called again. Raises ModuleNotFoundError where LabelBench cannot be imported, and ValueError where one of
-    the names belongs to somebody else; nothing has changed then.
+    Adds the strategies that LabelBench lacks: most_likely_positive, base, cluster_margin, similar. Its others stay
+    its own; this package's, which learn from noisy labels where those ask for the clean ones, are
+    ``labelbench_direct.galaxy`` and so on.
+
+    Can be called again. Raises ModuleNotFoundError where LabelBench cannot be imported, and ValueError where one of the
+    names belongs to somebody else; nothing has changed then.
     """
-    register_strategies((DirectStrategy, *_NOT_IN_LABELBENCH), keep_owners_as={"direct": "direct_labelbench"})
+    names = {f"labelbench_direct.{name}": strategy for name, strategy in STRATEGIES.items()}
+    names |= {name: STRATEGIES[name] for name in ("direct", *_NOT_IN_LABELBENCH)}
+    register_strategies(names, keep_owners_as={"direct": "direct_labelbench"})

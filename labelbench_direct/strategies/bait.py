@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from labelbench_direct.core.checks import check_count
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import Dataset
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, row_blocks
+from labelbench_direct.strategies.base import PoolState, PoolStrategy
 from labelbench_direct.strategies.fisher import Fisher
 
 RIDGE = 1e-7

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labelbench_direct.core.checks import (
     check_budget,
@@ -104,17 +102,6 @@ def ask_annotators(session: Session, dataset: Dataset) -> Indices:
         indices = session.ask()
         session.tell(indices, annotator(indices))
     return np.fromiter(session.told, dtype=np.int64)
-
-
-BLOCK = 1024
-"""Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
-
-
-def row_blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Blocks of rows with their place, so that temporary arrays stay in the cache and never reach the input's size."""
-    for start in range(0, len(array), BLOCK):
-        place = slice(start, start + BLOCK)
-        yield place, array[place]
 
 
 def unit_scale(embeddings: Floats) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
 
 def class_distances(probabilities: Floats, embeddings: Floats) -> Floats:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import Dataset
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 from labelbench_direct.strategies.margin import top_two_margin
 
 TREE_SIZE = 4000

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import on_all_cores
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
 
 def confidence(probabilities: Floats) -> Floats:
     """(N,): the score of the predicted class. O(N K) time, O(N) memory."""
     highest: Floats = np.empty(len(probabilities), dtype=probabilities.dtype)
-    for place, rows in row_blocks(probabilities):  # class by class: several times faster than max(axis=1)
+
+    def fill(place: slice, rows: Floats) -> None:  # class by class: several times faster than max(axis=1)
         np.max(np.ascontiguousarray(rows.T), axis=0, out=highest[place])
+
+    on_all_cores(fill, probabilities)
     return highest
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices, Mask
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, row_blocks, unit_scale
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, unit_scale
 
 CANDIDATES = 1024
 """How many of the farthest examples are kept up to date at a time."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import row_blocks
 
 
 class Fisher:

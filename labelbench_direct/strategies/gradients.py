@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import row_blocks, unit_scale
+from labelbench_direct.strategies.base import unit_scale
 
 _UNDERFLOW = float(np.finfo(np.float32).tiny)  # more than all that can get lost below it
 

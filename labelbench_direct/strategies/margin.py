@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import on_all_cores
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
 
 def top_two_margin(probabilities: Floats) -> Floats:
     """(N,): the highest score minus the second highest. O(N K) time, O(N) memory."""
     margins: Floats = np.empty(len(probabilities), dtype=probabilities.dtype)
-    for place, rows in row_blocks(probabilities):
+
+    def fill(place: slice, rows: Floats) -> None:
         top = np.partition(rows, -2, axis=1)
         np.subtract(top[:, -1], top[:, -2], out=margins[place])
+
+    on_all_cores(fill, probabilities)
     return margins
 
 

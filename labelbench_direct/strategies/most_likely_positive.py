@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import on_all_cores
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, row_blocks
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
 
 def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
@@ -18,10 +19,13 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     counts = np.bincount(labels, minlength=num_classes) if len(labels) else probabilities.mean(axis=0)
     majority = np.argmax(counts)
     scores: Floats = np.empty(len(probabilities), dtype=probabilities.dtype)
-    for place, rows in row_blocks(probabilities):
+
+    def fill(place: slice, rows: Floats) -> None:
         by_class = np.array(rows.T, order="C")
         by_class[majority] = -1
         np.max(by_class, axis=0, out=scores[place])
+
+    on_all_cores(fill, probabilities)
     return scores
 
 

@@ -1,36 +1,94 @@
-"""Time one ``select`` of DIRECT at the sizes of the paper's data sets, in reads of the score matrix. Run with ``make
-bench``.
+"""Time one selection at the sizes of the paper's data sets, in seconds and in reads of the score matrix.
+ Beside DIRECT: its readable reference (the same algorithm on orders by a stable sort), this package's GALAXY and
+BADGE, and with LABELBENCH_HOME set LabelBench's own ``direct``, once. Run with ``make bench``; ``imagenet`` among the
+sizes writes a file of 5 GB into --folder, and --growth draws how the cost grows.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import os
 import platform
+import subprocess
 import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-from pools import SIZES, simulate
+from pools import SIZES, Size, simulate
 
-from labelbench_direct import DirectSession
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from standins import Dataset, FullDataset, FullTrainer, Trainer
 
 PARALLEL = 20
+Pool = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def select(scores: np.ndarray, labels: np.ndarray, labeled: np.ndarray, budget: int, parallel: int = PARALLEL) -> None:
-    session = DirectSession(
-        scores, labeled, labels[labeled], budget=budget, parallel=parallel, rng=np.random.default_rng(0)
-    )
+def direct(pool: Pool, budget: int, parallel: int = PARALLEL) -> list[int]:
+    from labelbench_direct import DirectSession
+
+    scores, labels, labeled = pool
+    rng = np.random.default_rng(0)
+    session = DirectSession(scores, labeled, labels[labeled], budget=budget, parallel=parallel, rng=rng)
     while not session.done:
         indices = session.ask()
         session.tell(indices, labels[indices])
+    return list(session.told)
+
+
+def reference(pool: Pool, budget: int) -> list[int]:
+    """DIRECT with each class's order taken from ``class_order``: an example's key is its position."""
+    from labelbench_direct.core import order
+
+    class ReadableOrder(order.ClassOrder):
+        def __init__(self, k: int) -> None:
+            self.index_bits = np.int64((1 << 32) - 1)
+            self._score, self._highest, self._by_margin = pool[0][:, k], pool[0][:, k], False
+            indices = order.class_order(pool[0], k)
+            self.keys = np.empty_like(indices)
+            self.keys[indices] = np.arange(len(indices)) << 32
+            self.keys |= np.arange(len(indices))
+
+    each = order.PoolOrders.each
+    order.PoolOrders.each = lambda _, classes, whole: ((k, ReadableOrder(k)) for k in classes)
+    try:
+        return direct(pool, budget)
+    finally:
+        order.PoolOrders.each = each
+
+
+def rival(name: str, pool: Pool, budget: int) -> list[int]:
+    from labelbench_direct.strategies import STRATEGIES
+
+    scores, labels, labeled = pool
+    uses_embeddings = STRATEGIES[name].uses_embeddings
+    embeddings = np.random.default_rng(1).standard_normal((len(scores) if uses_embeddings else 0, 512))
+    strategy = STRATEGIES[name]({}, Dataset(labels, labeled, scores.shape[1]), np.random.default_rng(0))
+    return strategy.select(Trainer(scores, embeddings), budget).tolist()
+
+
+def labelbenchs(size: Size) -> None:
+    """LabelBench's ``direct``, whose prints go nowhere; prints its seconds. In its own process, once."""
+    importlib.import_module("LabelBench.strategy.strategy_impl.direct")
+    strategies = importlib.import_module("LabelBench.skeleton.active_learning_skeleton").strategies
+    scores, labels, labeled = simulate(size)
+    config = {"strategy_name": "direct", "B1": PARALLEL, "min_budget_per_class": 60}
+    strategy = strategies["direct"](config, FullDataset(labels, labeled, size.num_classes))
+    trainer = FullTrainer(scores, None, labels)
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        started = time.perf_counter()
+        strategy.select(trainer, size.budget)
+        seconds = time.perf_counter() - started
+    print(seconds)
 
 
 def timed(run: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Seconds: least, median, most."""
+    """Seconds: least, median, most; after one run that does not count."""
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
@@ -48,27 +106,82 @@ def extra_memory(run: Callable[[], object]) -> int:
     return peak
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", nargs="*", default=["fmow", "iwildcam"], choices=[[], *SIZES], metavar="SIZE")
-    parser.add_argument("--repeats", type=int, default=5)
-    parsed = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
-    print(f"Python {platform.python_version()}, numpy {np.__version__}; medians of {parsed.repeats} runs\n")
-    print("| pool | N x K | labeled, B_train | read, s | select, s (least to most) | reads | extra memory / input |")
-    print("|---|---|---|---|---|---|---|")
-    for size in (SIZES[name] for name in parsed.sizes):
-        scores, labels, labeled = simulate(size)
-        _, read, _ = timed(lambda scores=scores: scores.sum(), parsed.repeats)
-
-        def run(arguments=(scores, labels, labeled, size.budget)):
-            select(*arguments)
-
-        least, median, most = timed(run, parsed.repeats)
+def table(name: str, folder: Path, repeats: int, rivals: bool) -> None:
+    size = SIZES[name]
+    pool = simulate(size, file=folder / f"{name}.npy" if name == "imagenet" else None)
+    scores = pool[0]
+    _, read, _ = timed(scores.sum, repeats)
+    print(f"\n{size.name}: {size.num_examples:,} x {size.num_classes:,} {scores.dtype}, {size.num_labeled:,} labeled")
+    print(f"B_train {size.budget:,}, B_parallel {PARALLEL}; one read {read:.4f} s\n")
+    print("| | s (least to most) | reads | extra memory / input |\n|---|---|---|---|")
+    runs: dict[str, tuple[Callable[[], object], int]] = {"DIRECT": (lambda: direct(pool, size.budget), repeats)}
+    if rivals and name != "imagenet":
+        if direct(pool, size.budget) != reference(pool, size.budget):
+            raise AssertionError("the fast orders and the readable ones select different examples")
+        runs["DIRECT, readable orders"] = (lambda: reference(pool, size.budget), 1)
+        runs["GALAXY"] = (lambda: rival("galaxy", pool, size.budget), 1)
+        if name != "imagenet_lt":
+            runs["BADGE, 512-d embeddings"] = (lambda: rival("badge", pool, size.budget), 1)
+    for what, (run, times) in runs.items():
+        least, median, most = timed(run, times)
         memory = extra_memory(run) / scores.nbytes
-        print(f"| {size.name} | {size.num_examples:,} x {size.num_classes:,} ", end="")
-        print(f"| {size.num_labeled:,}, {size.budget:,} | {read:.4f} ", end="")
-        print(f"| {median:.3f} ({least:.3f} to {most:.3f}) | {median / read:.0f} | {memory:.2f} |")
+        print(f"| {what} | {median:.3f} ({least:.3f} to {most:.3f}) | {median / read:.0f} | {memory:.2f} |", flush=True)
+    home = os.environ.get("LABELBENCH_HOME")
+    if home and rivals and name != "imagenet":
+        command = [sys.executable, __file__, "--labelbench", name]
+        environment = {**os.environ, "PYTHONPATH": home}
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        theirs = float(run.stdout.splitlines()[-1])
+        print(f"| LabelBench's direct | {theirs:.1f} | {theirs / read:.0f} | |", flush=True)
+
+
+def growth(picture: Path, repeats: int) -> None:
+    """Draw how the time grows with the pool, the classes, the labels and the rounds, each from FMoW's size."""
+    from matplotlib.figure import Figure
+
+    fmow = SIZES["fmow"]
+    panels = {
+        "pool size N": [(n, replace(fmow, num_examples=n), PARALLEL) for n in (20_000, 80_000, 320_000)],
+        "classes K": [(k, replace(fmow, num_classes=k), PARALLEL) for k in (15, 31, 62, 124, 248)],
+        "labeled L": [(n, replace(fmow, num_labeled=n), PARALLEL) for n in (1_500, 3_000, 6_000, 12_000, 24_000)],
+        "rounds of VReduce per class": [(-(-24 // b), fmow, b) for b in (24, 12, 6, 3, 1)],
+    }
+    figure = Figure(figsize=(14, 3.8), layout="constrained")
+    for axis, (label, points) in zip(figure.subplots(1, 4, sharey=True), panels.items(), strict=True):
+        seconds = []
+        for x, size, parallel in points:
+            pool = simulate(size)
+            seconds.append(timed(lambda pool=pool, parallel=parallel: direct(pool, fmow.budget, parallel), repeats)[1])
+            print(f"{label} {x:,}: {seconds[-1]:.3f} s", flush=True)
+        xs = np.array([x for x, *_ in points], dtype=float)
+        axis.loglog(xs, seconds, "o-", color="black", label="measured")
+        axis.loglog(xs, seconds[-1] * xs / xs[-1], "--", color="grey", label="linear")
+        axis.set_xlabel(label)
+        axis.grid(alpha=0.3, which="both")
+    figure.axes[0].set_ylabel("seconds for one selection")
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(picture, dpi=110)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", nargs="*", default=["fmow", "iwildcam"], metavar="SIZE", help=f"of {', '.join(SIZES)}")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--alone", action="store_true", help="DIRECT and nothing beside it")
+    parser.add_argument("--growth", type=Path, metavar="PICTURE", help="draw how the cost grows")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where imagenet's file is")
+    parser.add_argument("--labelbench", choices=SIZES, help=argparse.SUPPRESS)
+    parsed = parser.parse_args()
+    if parsed.labelbench:
+        labelbenchs(SIZES[parsed.labelbench])
+        return 0
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
+    print(f"Python {platform.python_version()}, numpy {np.__version__}; ", end="")
+    print(f"medians of {parsed.repeats} runs, what is beside DIRECT of 1")
+    for name in parsed.sizes:
+        table(name, parsed.folder, parsed.repeats, rivals=not parsed.alone)
+    if parsed.growth:
+        growth(parsed.growth, parsed.repeats)
     return 0
 
 

@@ -1,0 +1,62 @@
+"""Configuration files: LabelBench's own first, then this package's, under the same bare names."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+KINDS = ("strategy", "model", "embed_model", "trainer", "corrupter")
+"""The folders of ``configs/``, LabelBench's and ours."""
+
+
+def own_folder() -> Path:
+    """Where this package's ``configs/`` is: beside the package in a clone, under the prefix where it was installed."""
+    clone = Path(__file__).resolve().parents[3] / "configs"
+    return (
+        clone
+        if (clone / "strategy" / "direct.json").is_file()
+        else Path(sys.prefix) / "share" / "labelbench-direct" / "configs"
+    )
+
+
+def find_configuration(kind: str, name: str) -> Path:
+    """The file that ``name`` stands for: LabelBench's (relative to the working directory, or absolute), or ours.
+
+    Raises FileNotFoundError naming both places and, of the folder that ``name`` points into, what there is.
+    """
+    places = [Path("configs") / kind / name, own_folder() / kind / name]
+    for place in places:
+        if place.is_file():
+            return place
+    there = sorted({path.name for place in places if place.parent.is_dir() for path in place.parent.glob("*.json")})
+    raise FileNotFoundError(
+        f"no {kind} configuration {name!r}, neither in LabelBench's {places[0].parent} nor in this package's "
+        f"{places[1].parent}; there are {', '.join(there) or 'none'}"
+    )
+
+
+def read_configuration(kind: str, name: str) -> dict[str, Any]:
+    """The configuration that ``name`` stands for. Raises ValueError where the file is not a JSON object."""
+    path = find_configuration(kind, name)
+    try:
+        configuration = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{kind} configuration {path} is not JSON: {error}") from error
+    if not isinstance(configuration, dict):
+        raise ValueError(f"{kind} configuration {path} must be a JSON object, got {type(configuration).__name__}")
+    return configuration
+
+
+def open_configuration(file: Any, *arguments: Any, **options: Any) -> IO[Any]:
+    """``open``, except that a missing ``./configs/KIND/NAME`` is looked up in this package's ``configs/``.
+
+    LabelBench's programs get it under the name ``open``: the arguments that they log stay as they were given, and with
+    them the names of result files.
+    """
+    path = Path(file) if isinstance(file, str) else None
+    if path is not None and path.parts[:1] == ("configs",) and len(path.parts) > 2 and not path.exists():
+        file = find_configuration(path.parts[1], str(Path(*path.parts[2:])))
+    opened: IO[Any] = open(file, *arguments, **options)  # noqa: PTH123, SIM115  # the caller closes it
+    return opened

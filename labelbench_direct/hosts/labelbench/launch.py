@@ -1,0 +1,61 @@
+"""The first way in: LabelBench's own programs, started with this package registered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labelbench_direct.hosts.labelbench.bridges import DEVICE_VARIABLE
+from labelbench_direct.hosts.labelbench.checkout import SCRIPTS
+from labelbench_direct.hosts.labelbench.sink import LOG_VARIABLE
+
+
+def launch(
+    checkout: Path,
+    arguments: Sequence[str],
+    *,
+    device: str | None = None,
+    wandb: str | None = None,
+    log: Path | None = None,
+) -> int:
+    """Run one of LabelBench's programs in a child process whose working directory is the checkout; its exit status.
+
+    ``arguments``: the program's own, after its file name, ``main.py`` where none is given. ``device``, ``wandb`` and
+    ``log`` reach the program, and what it starts, as environment variables. Relative names in ``arguments`` mean what
+    they mean to LabelBench: ``--data_dir ./data`` is inside the checkout.
+    """
+    return subprocess.run(  # noqa: S603  # LabelBench's own programs, as asked for
+        command(arguments), cwd=checkout, env=environment(checkout, device=device, wandb=wandb, log=log), check=False
+    ).returncode
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """What starts one of LabelBench's programs with this package registered, in the checkout as working directory.
+
+    Raises ValueError for a program that LabelBench doesn't have.
+    """
+    program, own = "main.py", list(arguments)
+    if own and own[0] in SCRIPTS:
+        program, *own = own
+    elif own and not own[0].startswith("-"):
+        raise ValueError(f"{own[0]!r} is not one of LabelBench's programs; there are {', '.join(SCRIPTS)}")
+    return [sys.executable, "-m", "labelbench_direct.hosts.labelbench.run", program, *own]
+
+
+def environment(
+    checkout: Path, *, device: str | None = None, wandb: str | None = None, log: Path | None = None
+) -> dict[str, str]:
+    """The environment of this process with the checkout importable and the flags as variables."""
+    inherited = os.environ.get("PYTHONPATH")
+    added = {
+        "PYTHONPATH": os.pathsep.join([str(checkout), *([inherited] if inherited else [])]),
+        LOG_VARIABLE: str((log or Path(os.environ.get(LOG_VARIABLE, "labelbench_runs"))).resolve()),
+    }
+    if device:
+        added[DEVICE_VARIABLE] = device
+    if wandb:
+        added["WANDB_MODE"] = wandb
+    return {**os.environ, **added}

@@ -1,0 +1,93 @@
+"""Scores may come in any floating dtype and layout, memory-mapped, or as a torch tensor: one answer, nothing copied
+whole.
+"""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+
+from labelbench_direct import DirectSession
+from labelbench_direct.core.scores import OnDevice
+
+LABELS = np.random.default_rng(0).integers(0, 150, 3000)
+
+
+def scores(num_classes=150):
+    """Float16 values, so that every dtype holds them exactly."""
+    logits = np.random.default_rng(1).normal(scale=2, size=(3000, num_classes))
+    logits[np.arange(3000), LABELS % num_classes] += 5
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float16)
+
+
+def queries(probabilities, num_classes=150):
+    labels = LABELS % num_classes
+    rng = np.random.default_rng(2)
+    session = DirectSession(probabilities, np.arange(300), labels[:300], budget=400, parallel=7, rng=rng)
+    while not session.done:
+        indices = session.ask()
+        session.tell(indices, labels[indices])
+    return list(session.told)
+
+
+class Elsewhere:
+    """A tensor that says it is on another device, and gives main memory only what was copied there."""
+
+    def __init__(self, tensor):
+        self.tensor, self.shape, self.dtype = tensor, tensor.shape, tensor.dtype
+        self.device = torch.device("meta")
+
+    def detach(self):
+        return self
+
+    def __getitem__(self, key):
+        return Elsewhere(self.tensor[key])
+
+    def cpu(self):
+        return self.tensor.clone()
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 150])
+def test_one_answer_for_every_kind_of_input(num_classes, tmp_path):
+    half = scores(num_classes)
+    expected = queries(half, num_classes)
+    path = tmp_path / "scores.npy"
+    np.save(path, half.astype(np.float32))
+    kinds = {
+        "float32": half.astype(np.float32),
+        "float64": half.astype(np.float64),
+        "Fortran order": np.asfortranarray(half.astype(np.float64)),
+        "memory map": np.load(path, mmap_mode="r"),
+        "strided": np.repeat(half, 2, axis=0)[::2],
+        "tensor": torch.from_numpy(half.astype(np.float32)),
+        "tensor with gradient": torch.from_numpy(half.astype(np.float32)).requires_grad_(),
+        "tensor elsewhere": Elsewhere(torch.from_numpy(half)),
+    }
+    for kind, probabilities in kinds.items():
+        assert queries(probabilities, num_classes) == expected, kind
+
+
+def test_tensor_elsewhere_is_read_in_parts():
+    tensor = OnDevice(Elsewhere(torch.from_numpy(scores())))
+    assert tensor.shape == (3000, 150)
+    assert len(tensor) == 3000
+    assert tensor.dtype == np.float16
+    assert tensor[5:9].shape == (4, 150)
+
+
+def test_types_that_numpy_lacks_are_refused():
+    tensor = torch.from_numpy(scores().astype(np.float32)).bfloat16()
+    with pytest.raises(TypeError, match=r"probabilities must be float16, float32 or float64, got torch.bfloat16"):
+        queries(tensor)
+
+
+def test_extra_memory_is_a_share_of_the_input():
+    probabilities = scores().astype(np.float64)
+    queries(probabilities)
+    tracemalloc.start()
+    queries(probabilities)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.5 * probabilities.nbytes
