@@ -40,12 +40,13 @@ def run(*arguments):
 @pytest.mark.parametrize("case", CASES)
 def test_indices_equal_those_of_main_and_so_do_they_after_an_interruption(tmp_path, case):
     strategy, trainer, noise = CASES[case]
-    data = tmp_path / "data"
-    data.mkdir()
+    for folder in ("their data", "our data"):  # LabelBench draws from its generators while it fills its caches
+        (tmp_path / folder).mkdir()
     config = tmp_path / "strategy.json"
     config.write_text(json.dumps({"strategy_name": strategy, **({"B1": 20} if strategy == "direct" else {})}))
     run("labelbench", "--device", "cpu", "--wandb", "disabled", "--log", tmp_path / "main", "--", "--seed", 7,
-        "--wandb_name", "none", "--dataset", "digits_imb_3", "--data_dir", data, "--metric", "multi_class",
+        "--wandb_name", "none", "--dataset", "digits_imb_3", "--data_dir", tmp_path / "their data",
+        "--metric", "multi_class",
         "--batch_size", 40, "--num_batch", 3, "--classifier_model_config", "linear_digits.json",
         "--strategy_config", config, "--trainer_config", trainer,
         "--corrupter_config", "noisy_random.json" if noise else "noiseless.json")  # fmt: skip
@@ -55,7 +56,8 @@ def test_indices_equal_those_of_main_and_so_do_they_after_an_interruption(tmp_pa
     experiment = tmp_path / "experiment.json"
     stated = {**EXPERIMENT, "strategies": [strategy], "trainer": {"name": trainer}, "noise": [noise]}
     experiment.write_text(json.dumps(stated))
-    arguments = ("compare", "--experiment", experiment, "--host", "labelbench", "--device", "cpu", "--data-dir", data,
+    arguments = ("compare", "--experiment", experiment, "--host", "labelbench", "--device", "cpu",
+                 "--data-dir", tmp_path / "our data",
                  "--output", tmp_path / "ours", "--workers", 1)  # fmt: skip
     run(*arguments)
     (rounds,) = (tmp_path / "ours").glob("*/rounds.jsonl")
