@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test lint bench bench-strategies mutants clean
+.PHONY: help compare test lint bench bench-strategies mutants torture clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -34,6 +34,9 @@ bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelB
 
 mutants: $(READY)  ## break the core on purpose, once for each law, and see the tests fail
 	$(BIN)/python tests/benchmarks/mutants.py
+
+torture: $(READY)  ## kill a sweep 100 times, at random moments, and see that no byte of its results changes
+	$(BIN)/python tests/torture.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

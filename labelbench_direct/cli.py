@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,22 +11,40 @@ from pathlib import Path
 from tqdm import tqdm
 
 from labelbench_direct import __version__
-from labelbench_direct.experiment import Comparison, run
+from labelbench_direct.experiment.local import LocalEngine
+from labelbench_direct.experiment.ray_engine import RayEngine
+from labelbench_direct.experiment.schema import Experiment, Trial, read_experiment
+from labelbench_direct.experiment.sinks import SINKS
+from labelbench_direct.experiment.sweep import Engine, run_sweep
+from labelbench_direct.experiment.trial import Settings
+from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST
 from labelbench_direct.hosts.labelbench import checkout, doctor
-from labelbench_direct.hosts.labelbench.launch import launch
-from labelbench_direct.report import conclusion, draw, read_curves, saved_table
+from labelbench_direct.hosts.labelbench.launch import environment, launch
+from labelbench_direct.report.compare import write_comparison
+from labelbench_direct.report.write import write_report
 from labelbench_direct.strategies import STRATEGIES
 
 _COMPARE = """\
 Compare strategies on real images with rare classes and noisy labels: the same pool, the same wrong labels and the same
 first batch for each of them, a model trained from scratch after every batch, several seeds.
- Writes to the output folder one JSON-lines file per trial, curves.png and saved.md. Trials that are already there are
-not run again, so an interrupted comparison goes on where it stopped.
+ Writes to the output folder one folder per trial, curves.png and saved.md. Every finished round is on disk before the
+next begins: the same command, started again after whatever happened, goes on where it stopped, and several of them,
+on one machine or many, share the work.
 
 examples:
   labelbench-direct compare
-  labelbench-direct compare --dataset digits_lt --noise 0.2 --seeds 8
+  labelbench-direct compare --dataset digits_lt --noise 0 0.2 --seeds 8
   labelbench-direct compare --strategies direct:B1=1 direct:B1=20 random
+  labelbench-direct compare --experiment experiment.json --engine ray --address auto
+"""
+_REPORT = """\
+Draw what results show, into a folder: report.html, which loads nothing from the network, and its figures and numbers
+as PNG, SVG and CSV. RESULTS are folders that `labelbench-direct compare` wrote, JSON lines of LabelBench runs, or
+LabelBench's published results (pickles, read without running anything in them).
+
+examples:
+  labelbench-direct report results/mnist5k_imb_3-noise-0.1
+  labelbench-direct report runs LabelBench/results/fmow --metric "Balanced Training Accuracy" --output fmow
 """
 
 _LABELBENCH = """\
@@ -43,15 +62,18 @@ example:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status is 2 for arguments that cannot be used."""
+    """Run the command; its exit status is 2 for arguments that cannot be used, 1 where trials have failed."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.command(parsed))
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
         print(f"labelbench-direct: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        print(f"labelbench-direct: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("labelbench-direct: interrupted; the trials that are finished stay", file=sys.stderr)
+        print("labelbench-direct: interrupted; every finished round is kept", file=sys.stderr)
         return 130
 
 
@@ -62,67 +84,145 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_compare(commands)
+    _add_report(commands)
     _add_labelbench(commands)
     return parser
 
 
 def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    default = Comparison
     parser = commands.add_parser(
         "compare",
-        help="compare strategies on real images, on this machine, in minutes",
+        help="compare strategies on real images, on this machine or on many",
         description=_COMPARE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=_compare)
-    add = parser.add_argument
-    add(
-        "--dataset",
-        default=default.dataset,
-        help="digits or mnist5k, with or without _imb_K (K - 1 rare classes) or _lt",
-    )
-    add(
-        "--strategies",
-        nargs="+",
-        default=default.strategies,
-        metavar="NAME[:KEY=VALUE,...]",
-        help="the first is compared with the others; all, or some of "
-        f"{', '.join(STRATEGIES)} (default: {' '.join(default.strategies)})",
-    )
-    add("--seeds", type=int, default=len(default.seeds), help="how many, from 0")
-    add("--noise", type=float, default=default.noise, help="share of the pool's labels that are wrong")
-    add("--batch-size", type=int, default=default.batch_size, help="labels per round, the paper's B_train")
-    add("--rounds", type=int, default=default.rounds, help="rounds, the first one random")
-    add("--parallel", type=int, default=default.parallel, help="labels asked for at once, the paper's B_parallel")
-    add("--model", default=default.model, choices=("mlp", "linear"), help="what is trained")
-    add("--output", type=Path, help="folder for the results (default: results/DATASET-noise-NOISE)")
-    add("--workers", type=int, help="trials run at once (default: as many as there are cores)")
+    default = Experiment()
+    what = parser.add_argument_group("what to compare")
+    add = what.add_argument
+    add("--experiment", type=Path, metavar="FILE", help="a JSON file that states all of what follows")
+    add("--dataset", help=f"digits or mnist5k, with or without _imb_K (K - 1 rare classes) or _lt "
+        f"(default: {default.dataset})")  # fmt: skip
+    add("--strategies", nargs="+", metavar="NAME[:KEY=VALUE,...]",
+        help=f"the first is compared with the others; all, or some of {', '.join(STRATEGIES)} "
+        f"(default: {' '.join(default.strategies)})")  # fmt: skip
+    add("--seeds", type=int, help=f"how many, from 0 (default: {len(default.seeds)})")
+    add("--noise", type=float, nargs="+", help=f"share of the pool's labels that are wrong (default: "
+        f"{default.noise[0]})")  # fmt: skip
+    add("--batch-size", type=int, help=f"labels per round, the paper's B_train (default: {default.batch_size})")
+    add("--rounds", type=int, help=f"rounds, the first one random (default: {default.rounds})")
+    add("--parallel", type=int, nargs="+", help=f"labels asked for at once, the paper's B_parallel (default: "
+        f"{default.parallel[0]})")  # fmt: skip
+    add("--model", help="what is trained: mlp or linear (default: mlp)")
+    how = parser.add_argument_group("how to run it")
+    add = how.add_argument
+    add("--output", type=Path, help="folder for the results (default: results/DATASET-noise-NOISE, or results/FILE)")
+    add("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
+    add("--workers", type=int, help="local: trials run at once (default: as many as there are cores)")
+    add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
+    add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
+    add("--sinks", nargs="+", choices=tuple(SINKS), default=(), help="also log there; never needed, never in the way")
+    add("--host", choices=("embedded", "labelbench"), default="embedded",
+        help="whose data sets, models and trainers: this package's (default), or a LabelBench checkout's")  # fmt: skip
+    add("--home", metavar="CHECKOUT", help=f"labelbench: the checkout (default: {checkout.HOME_VARIABLE})")
+    add("--data-dir", help="labelbench: its folder for data (default: data, in the checkout)")
+    add("--device", choices=("cpu", "cuda"), help="labelbench: cpu so that nothing calls CUDA")
+    add("--keep-models", action="store_true", help="save each round's model beside its results")
+
+
+_STATED = ("dataset", "strategies", "seeds", "noise", "batch_size", "rounds", "parallel", "model")
+
+
+def _experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
+    """What to compare, and the folder for it."""
+    stated = {name: getattr(parsed, name) for name in _STATED if getattr(parsed, name) is not None}
+    if parsed.experiment:
+        if stated:
+            raise ValueError(
+                f"{parsed.experiment} states what to compare: leave out --{next(iter(stated))}, or edit it"
+            )
+        return read_experiment(parsed.experiment), parsed.output or Path("results") / parsed.experiment.stem
+    if stated.get("strategies") == ["all"]:
+        stated["strategies"] = STRATEGIES
+    for name in ("strategies", "noise", "parallel"):
+        if name in stated:
+            stated[name] = tuple(stated[name])
+    if "seeds" in stated:
+        stated["seeds"] = tuple(range(stated["seeds"]))
+    if "model" in stated:
+        stated["model"] = {"name": stated["model"]}
+    experiment = Experiment(**stated)
+    noise = "-".join(f"{rate:g}" for rate in experiment.noise)
+    return experiment, parsed.output or Path("results") / f"{experiment.dataset}-noise-{noise}"
 
 
 def _compare(parsed: argparse.Namespace) -> int:
-    comparison = Comparison(
-        dataset=parsed.dataset,
-        strategies=tuple(STRATEGIES) if parsed.strategies == ["all"] else tuple(parsed.strategies),
-        seeds=tuple(range(parsed.seeds)),
-        noise=parsed.noise,
-        batch_size=parsed.batch_size,
-        rounds=parsed.rounds,
-        parallel=parsed.parallel,
-        model=parsed.model,
+    experiment, folder = _experiment(parsed)
+    home = None
+    if parsed.host == "labelbench":
+        home = checkout.find_checkout(parsed.home)
+        os.environ.update(environment(home, device=parsed.device))  # for the trials' processes, of Ray
+        sys.path.insert(0, str(home))  # and of this machine, which inherit the path itself
+        experiment = experiment.for_labelbench(home)
+    else:
+        experiment.check_against_data()
+    trials = experiment.trials(parsed.host)
+    title = (
+        experiment.title
+        or f"{experiment.dataset}, {' and '.join(f'{rate:.0%}' for rate in experiment.noise)} label noise"
     )
-    title = f"{comparison.dataset}, {comparison.noise:.0%} label noise"
-    folder = parsed.output or Path("results") / f"{comparison.dataset}-noise-{comparison.noise:g}"
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"{title}: {len(comparison.strategies)} strategies, {parsed.seeds} seeds, results in {folder}")
-    paths = {(strategy, seed): Path() for strategy, seed in comparison.trials()}
-    finished = run(comparison, folder, parsed.workers)
-    for strategy, seed, path in tqdm(finished, total=len(paths), unit="trial", desc="trials"):
-        paths[strategy, seed] = path
-    curves = {name: read_curves([paths[name, seed] for seed in comparison.seeds]) for name in comparison.strategies}
-    draw(curves, title, folder / "curves.png")
-    table = f"{saved_table(curves)}\n\n{conclusion(curves)}\n"
-    (folder / "saved.md").write_text(f"# {title}\n\n{table}", encoding="utf-8")
-    print(f"\n{table}\nThe picture: {folder / 'curves.png'}")
+    print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
+    settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, parsed.data_dir)
+    _run(trials, folder, _engine(parsed, folder, settings))
+    text = write_comparison([folder / trial.identifier for trial in trials], folder, title)
+    print(f"\n{text}\nThe picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")
+    return 0
+
+
+def _engine(parsed: argparse.Namespace, folder: Path, settings: Settings) -> Engine:
+    if parsed.engine == "ray":
+        return RayEngine(folder, settings, parsed.address, parsed.gpus)
+    return LocalEngine(folder, settings, parsed.workers)
+
+
+def _run(trials: Sequence[Trial], folder: Path, engine: Engine) -> None:
+    """Run all trials under a bar of rounds, which also tells the time left."""
+    bar = None
+    for progress in run_sweep(trials, folder, engine):
+        if bar is None:
+            seconds = 0.5 if sys.stderr.isatty() else 30
+            bar = tqdm(
+                total=progress.all_rounds, initial=progress.rounds, unit="round", desc="rounds", mininterval=seconds
+            )
+        for note in progress.notes:
+            bar.write(f"labelbench-direct: {note}", file=sys.stderr)
+        bar.set_postfix_str(f"{progress.done}/{progress.trials} trials done, {progress.running} running", refresh=False)
+        bar.update(progress.rounds - bar.n)
+    if bar is not None:
+        bar.close()
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="draw what results show: a page, pictures, numbers",
+        description=_REPORT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=_report)
+    add = parser.add_argument
+    add("results", type=Path, nargs="+", metavar="RESULTS")
+    add("--output", type=Path, default=Path("report"), help="folder for the report (default: report)")
+    add("--metric", default=BALANCED_TEST, help="what is compared (default: %(default)s)")
+    add("--trial", help="the folder name, or its beginning, of the DIRECT trial whose selections are pictured")
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    written = write_report(parsed.results, parsed.output, metric=parsed.metric, trial=parsed.trial)
+    for note in written.notes:
+        print(f"note: {note}")
+    print(f"{written.sentence}\nThe page: {written.page}")
     return 0
 
 

@@ -46,7 +46,7 @@ def test_long_tail_thins_the_pool_alone():
     assert data.test.labels.tolist() == whole.test.labels.tolist()
 
 
-@pytest.mark.parametrize("name", ["cifar10", "mnist5k_imb", "mnist5k_imb_1", "mnist5k_imb_11", "mnist5k_lt_imb_3", ""])
+@pytest.mark.parametrize("name", ["cifar11", "mnist5k_imb", "mnist5k_imb_1", "mnist5k_imb_11", "mnist5k_lt_imb_3", ""])
 def test_unknown_data_sets_are_refused(name):
     with pytest.raises(ValueError, match=r"unknown data set|must be in 2..10"):
         load(name)

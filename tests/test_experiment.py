@@ -1,85 +1,114 @@
-"""Comparisons, their files, their report and the command line."""
+"""Experiments as data, and the command that runs them."""
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from labelbench_direct.cli import main
-from labelbench_direct.experiment import Comparison, run, strategy_config, write_trial
-from labelbench_direct.report import Curves, conclusion, read_curves, read_trial, saved_table
+from labelbench_direct.experiment.schema import Experiment, read_experiment, strategy_config
 
-SMALL = Comparison(dataset="digits_imb_3", strategies=("direct", "margin"), seeds=(0, 1), batch_size=12, rounds=3)
-
-
-def test_trials_of_a_seed_are_paired(tmp_path):
-    files = {key: read_trial(path) for *key, path in run(SMALL, tmp_path) for key in [tuple(key)]}
-    assert set(files) == {("direct", 0), ("direct", 1), ("margin", 0), ("margin", 1)}
-    for seed in (0, 1):
-        direct, margin = files["direct", seed], files["margin", seed]
-        assert direct[0]["indices"] == margin[0]["indices"]
-        assert direct[0]["metrics"] == margin[0]["metrics"]
-        assert direct[1]["indices"] != margin[1]["indices"]
-        given = [dict(zip(line["indices"], line["labels"], strict=True)) for line in direct + margin]
-        for one in given:
-            for other in given:
-                assert all(one[index] == other[index] for index in one.keys() & other.keys())
-    assert files["direct", 0][0]["indices"] != files["direct", 1][0]["indices"]
+SMALL = Experiment(dataset="digits_imb_3", strategies=("direct", "margin"), seeds=(0, 1), batch_size=12, rounds=3)
+STATED = {
+    "title": "t",
+    "dataset": "digits_imb_3",
+    "model": {"name": "mlp", "hidden": 8},
+    "trainer": {"name": "passive", "steps": 5},
+    "strategies": ["direct", "direct:B1=2", "margin"],
+    "seeds": [3, 4],
+    "noise": [0, 0.1],
+    "batch_size": 12,
+    "rounds": 2,
+    "parallel": [1, 5],
+}
 
 
-def test_a_trial_repeats_to_the_bit(tmp_path):
-    trial = SMALL.trials()["direct", 0]
-    paths = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        paths.append(write_trial(trial, tmp_path / name))
-    first, second = ([{**line, "seconds": None} for line in read_trial(path)] for path in paths)
-    assert first == second
-    header = json.loads(paths[0].read_text().splitlines()[0])
-    assert header["kind"] == "trial"
-    assert header["seed"] == 0
-    assert header["strategy"] == {"strategy_name": "direct", "B1": 5}
-    assert set(header["versions"]) == {"labelbench_direct", "python", "numpy", "torch", "scikit-learn"}
+def write(tmp_path, **changes):
+    path = tmp_path / "experiment.json"
+    stated = {**STATED, **changes}
+    path.write_text(json.dumps({key: value for key, value in stated.items() if value is not ...}))
+    return path
 
 
-def test_finished_trials_are_not_run_again_and_unfinished_ones_are(tmp_path):
-    trial = SMALL.trials()["margin", 0]
-    path = tmp_path / f"{trial.identifier}.jsonl"
-    path.with_suffix(".jsonl.part").write_text('{"kind": "tri')
-    assert write_trial(trial, tmp_path) == path
-    assert not path.with_suffix(".jsonl.part").exists()
-    assert len(read_trial(path)) == 3
-    path.write_text("mine")
-    write_trial(trial, tmp_path)
-    assert path.read_text() == "mine"
+def test_a_file_states_a_product(tmp_path):
+    trials = read_experiment(write(tmp_path)).trials()
+    configs = [trial.strategy for trial in trials if trial.seed == 3 and trial.noise == 0]
+    assert configs == [
+        {"strategy_name": "direct", "B1": 1},
+        {"strategy_name": "direct", "B1": 5},
+        {"strategy_name": "direct", "B1": 2},
+        {"strategy_name": "margin"},
+    ], "B_parallel multiplies only strategies that have one and don't state it"
+    assert len({trial.identifier for trial in trials}) == len(trials) == 2 * 2 * 4
+    assert all(trial.model == {"name": "mlp", "hidden": 8} for trial in trials)
 
 
-def test_different_trials_have_different_files():
-    trials = [*SMALL.trials().values(), *replace(SMALL, noise=0.2).trials().values()]
-    assert len({trial.identifier for trial in trials}) == 8
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"sedes": [1]}, ValueError, "unknown key 'sedes'; known are title, dataset"),
+        ({"noise": ...}, ValueError, "missing key 'noise'"),
+        ({"seeds": 4}, TypeError, "seeds must be a list, got 4"),
+        ({"seeds": ["a"]}, TypeError, "seeds must be an integer, got 'a'"),
+        ({"noise": ["much"]}, TypeError, "noise must be numbers between 0 and 1, got 'much'"),
+        ({"strategies": [7]}, TypeError, "strategies are strings"),
+        ({"strategies": ["direct:B2=1"]}, ValueError, "unknown key 'B2'"),
+        ({"model": "mlp"}, TypeError, 'model must be an object with a "name"'),
+        ({"rounds": 0}, ValueError, "rounds must be at least 1"),
+    ],
+)
+def test_files_that_cannot_be_run_are_refused_by_name(tmp_path, changes, error, message):
+    with pytest.raises(error, match=message) as caught:
+        read_experiment(write(tmp_path, **changes))
+    assert "experiment.json: " in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[1]", "is a JSON object, got list")])
+def test_files_that_are_no_object_are_refused(tmp_path, text, message):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises((ValueError, TypeError), match=message):
+        read_experiment(path)
+
+
+def test_every_experiment_of_the_project_loads():
+    paths = sorted((Path(__file__).parents[1] / "configs" / "experiments").glob("**/*.json"))
+    assert paths
+    for path in paths:
+        assert read_experiment(path).trials()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "cifar10"}, "unknown data set 'cifar10'; there are digits"),
         ({"strategies": ("badger",)}, "unknown strategy 'badger'; there are direct, random"),
-        ({"strategies": ("direct:B2=3",)}, "unknown key 'B2'"),
         ({"strategies": ("direct:nearest",)}, "strategy options are written name:key=value"),
         ({"strategies": ("margin", "margin")}, "strategies must be distinct"),
         ({"seeds": ()}, "seeds must be distinct and at least one"),
-        ({"noise": 2.0}, "noise must be a share between 0 and 1"),
-        ({"batch_size": 5000}, "batch_size must be at most"),
+        ({"noise": (2.0,)}, "noise must be a share between 0 and 1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"rounds": 0}, "rounds must be at least 1"),
-        ({"parallel": 0}, "parallel must be at least 1"),
-        ({"model": "vit"}, "model must be one of"),
+        ({"parallel": (0,)}, "parallel must be at least 1"),
     ],
 )
-def test_impossible_comparisons_are_refused_before_training(changes, message):
+def test_impossible_experiments_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "cifar"}, "unknown data set 'cifar'; there are digits"),
+        ({"batch_size": 5000}, "batch_size must be at most"),
+        ({"model": {"name": "vit"}}, "the model's name must be one of"),
+        ({"model": {"name": "mlp", "depth": 3}}, "unknown key 'depth' in the configuration of model 'mlp'"),
+        ({"trainer": {"name": "active"}}, "the trainer's name must be one of"),
+    ],
+)
+def test_what_the_data_do_not_allow_is_refused_before_training(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **changes).check_against_data()
 
 
 def test_strategy_options():
@@ -92,45 +121,37 @@ def test_strategy_options():
     assert strategy_config("margin") == {"strategy_name": "margin"}
 
 
-def curves(*values):
-    values = np.array(values, dtype=float)
-    return Curves(np.array([10.0, 20.0, 30.0]), {"acc": values})
-
-
-def test_report_counts_labels_saved():
-    made = {"ours": curves([0.1, 0.6, 0.7], [0.1, 0.6, 0.9]), "theirs": curves([0.1, 0.4, 0.5], [0.1, 0.4, 0.7])}
-    assert made["ours"].labels_to_reach("acc", 0.6) == 20
-    assert made["ours"].labels_to_reach("acc", 0.9) is None
-    assert made["ours"].standard_error("acc")[2] == pytest.approx(0.1)
-    table = saved_table(made, "acc")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "|" in line]
-    assert rows[2] == ["ours", "0.800 ± 0.100", "", "", "20 (33%)"]
-    assert rows[3] == ["theirs", "0.600 ± 0.100", "-0.133 ± 0.000", "never", ""]
-    expected = "ours reaches what 30 labels give theirs with 20; the highest final acc is ours's, 0.800."
-    assert conclusion(made, "acc") == expected
-
-
-def test_report_says_losses_too():
-    made = {"ours": curves([0.1, 0.2, 0.3]), "a": curves([0.1, 0.2, 0.4]), "b": curves([0.1, 0.2, 0.2])}
-    assert conclusion(made, "acc") == (
-        "ours reaches what 30 labels give b with 20 and does not reach what 30 labels give a; "
-        "the highest final acc is a's, 0.400."
-    )
-    assert conclusion({"ours": made["ours"]}, "acc") == "The highest final acc is ours's, 0.300."
-    assert "±" not in saved_table(made, "acc").split("final:")[0]
-
-
 def test_compare_command(tmp_path, capsys):
     arguments = ["compare", "--dataset", "digits_imb_3", "--strategies", "direct", "direct:B1=1", "random"]
-    arguments += ["--seeds", "2", "--rounds", "2", "--batch-size", "12", "--output", str(tmp_path / "out")]
+    arguments += [
+        "--seeds",
+        "2",
+        "--rounds",
+        "2",
+        "--batch-size",
+        "12",
+        "--output",
+        str(tmp_path / "out"),
+        "--workers",
+        "1",
+    ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "digits_imb_3, 10% label noise: 3 strategies, 2 seeds" in printed
+    assert "digits_imb_3, 10% label noise: 6 trials, 2 seeds" in printed
     assert (tmp_path / "out" / "curves.png").stat().st_size > 10_000
-    assert (tmp_path / "out" / "saved.md").read_text().splitlines()[2] in printed
-    paths = sorted((tmp_path / "out").glob("direct-seed0-*.jsonl"))
-    assert len(paths) == 2
-    assert read_curves(paths).labels.tolist() == [12, 24]
+    saved = (tmp_path / "out" / "saved.md").read_text()
+    assert saved.splitlines()[2] in printed
+    assert "direct B1=5" in saved
+    assert len(list((tmp_path / "out").glob("direct-seed0-*/rounds.jsonl"))) == 2
+
+
+def test_compare_runs_a_file(tmp_path, capsys):
+    path = write(tmp_path, strategies=["direct", "margin"], seeds=[0], parallel=[5])
+    assert main(["compare", "--experiment", str(path), "--output", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert "## digits_imb_3, 0% label noise" in capsys.readouterr().out
+    assert len(list((tmp_path / "out").glob("*/rounds.jsonl"))) == 4
+    assert main(["compare", "--experiment", str(path), "--rounds", "5"]) == 2
+    assert "leave out --rounds, or edit it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -139,9 +160,12 @@ def test_compare_command(tmp_path, capsys):
         (["--dataset", "x"], "unknown data set 'x'"),
         (["--strategies", "x"], "unknown strategy 'x'"),
         (["--seeds", "0"], "seeds must be distinct and at least one"),
+        (["--workers", "0"], "workers must be at least 1"),
+        (["--experiment", "nowhere.json"], "No such file"),
     ],
 )
-def test_bad_arguments_end_with_one_line(arguments, message, capsys):
+def test_bad_arguments_end_with_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert main(["compare", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("labelbench-direct: ")

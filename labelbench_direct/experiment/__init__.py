@@ -1,0 +1,1 @@
+"""Experiments as data, trials that survive interruptions, and the engines that run them."""

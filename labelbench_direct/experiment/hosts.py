@@ -1,0 +1,75 @@
+"""What a trial is run on: a pool, a trainer, a strategy, all of whose randomness follows from the trial's seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from labelbench_direct.core.types import Indices
+from labelbench_direct.experiment.schema import Trial
+from labelbench_direct.hosts.embedded.data import load
+from labelbench_direct.hosts.embedded.loop import GeneratorState, LoopTrainer, RandomState, first_batch
+from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.embedded.trainers import make_trainer
+from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, make_parts
+from labelbench_direct.labelbench import Dataset, Strategy
+from labelbench_direct.strategies import STRATEGIES
+
+LABEL_SMOOTHING_UNDER_NOISE = 0.1  # Appendix D
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that the loop needs."""
+
+    pool: Dataset
+    trainer: LoopTrainer
+    strategy: Strategy
+    first: Indices
+    random_state: RandomState
+    classnames: Sequence[str]
+
+
+def make_bench(trial: Trial, labelbench_home: str | None, data_folder: str | None) -> Bench:
+    """The bench of a trial, on its host."""
+    if trial.host == "embedded":
+        return _embedded(trial)
+    if labelbench_home is None:
+        raise ValueError("the host 'labelbench' needs a checkout: pass --home CHECKOUT or set LABELBENCH_HOME")
+    return _labelbench(trial, Path(labelbench_home), data_folder or "./data")
+
+
+def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
+    parts = make_parts(
+        checkout,
+        data_folder,
+        trial.dataset,
+        trial.model,
+        trial.trainer,
+        trial.strategy,
+        trial.noise,
+        trial.batch_size,
+        trial.seed,
+    )
+    names = parts.dataset.get_classnames()
+    return Bench(parts.dataset, parts.trainer, parts.strategy, parts.first, GlobalRandomState(), names)
+
+
+def _embedded(trial: Trial) -> Bench:
+    import torch
+
+    torch.set_num_threads(1)  # sums depend on how they are split over threads, and results must not
+    noise_seed, strategy_seed, training_seed = np.random.SeedSequence(trial.seed).spawn(3)
+    pool = Pool(load(trial.dataset))
+    pool.set_corrupter(uniform_noise(trial.noise, np.random.default_rng(noise_seed)))
+    options = dict(trial.trainer)
+    if trial.noise and options["name"] == "passive":
+        options.setdefault("label_smoothing", LABEL_SMOOTHING_UNDER_NOISE)
+    trainer = make_trainer(trial.model, options, pool, int(training_seed.generate_state(1)[0]), None)
+    rng = np.random.default_rng(strategy_seed)
+    strategy = STRATEGIES[trial.strategy["strategy_name"]](trial.strategy, pool, rng)
+    first = first_batch(len(pool), trial.batch_size, trial.seed)
+    return Bench(pool, trainer, strategy, first, GeneratorState(rng), pool.get_classnames())

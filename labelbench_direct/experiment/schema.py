@@ -1,0 +1,190 @@
+"""An experiment as data: what a JSON file states, and the trials that follow from it.
+
+A trial's pool, noise, first batch and training seed follow from its seed alone, so trials of one seed are paired
+across strategies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from labelbench_direct.core.checks import check_count
+from labelbench_direct.hosts.embedded.data import load
+from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.embedded.trainers import check_settings, make_trainer
+from labelbench_direct.hosts.labelbench.parts import expand
+from labelbench_direct.strategies import STRATEGIES
+from labelbench_direct.strategies.direct import PARALLEL
+
+BASELINES = ("direct", "random", "margin", "confidence", "entropy", "most_likely_positive")
+Host = Literal["embedded", "labelbench"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One strategy on one data set with one seed. ``strategy``: LabelBench's configuration of it."""
+
+    dataset: str
+    model: dict[str, Any]
+    trainer: dict[str, Any]
+    strategy: dict[str, Any]
+    seed: int
+    noise: float
+    batch_size: int
+    rounds: int
+    host: Host = "embedded"
+
+    @property
+    def identifier(self) -> str:
+        """The name of its folder, which two trials share only if they are the same."""
+        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return f"{self.strategy['strategy_name']}-seed{self.seed}-{digest[:12]}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The product of strategies, seeds, noise levels and B_parallel values, all else equal.
+
+    ``strategies``: names, or a name with options as in ``direct:threshold_tie=lowest,B1=1``. ``parallel``: B_parallel
+    of those that have one and don't state it. ``model`` and ``trainer``: a ``name``, and options that the host knows.
+
+    Raises ValueError or TypeError, naming the field, for what cannot be used, whatever data are there.
+    """
+
+    title: str = ""
+    dataset: str = "mnist5k_imb_3"
+    model: Mapping[str, Any] = field(default_factory=lambda: {"name": "mlp"})
+    trainer: Mapping[str, Any] = field(default_factory=lambda: {"name": "passive"})
+    strategies: tuple[str, ...] = BASELINES
+    seeds: tuple[int, ...] = (0, 1, 2, 3)
+    noise: tuple[float, ...] = (0.1,)
+    batch_size: int = 40
+    rounds: int = 10
+    parallel: tuple[int, ...] = (5,)
+
+    def __post_init__(self) -> None:
+        self._check_types()
+        for name in ("strategies", "seeds", "noise", "parallel"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name} must be distinct and at least one, got {list(values)}")
+        for rate in self.noise:
+            uniform_noise(rate, np.random.default_rng(0))
+        stand_in = Pool(load("digits"))  # strategies check their options when they are made, on any pool
+        for config in self._strategy_configs():
+            STRATEGIES[config["strategy_name"]](config, stand_in)
+
+    def _check_types(self) -> None:
+        for name in ("title", "dataset"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
+        for name in ("model", "trainer"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+                raise TypeError(f'{name} must be an object with a "name", such as {{"name": "mlp"}}, got {value!r}')
+        check_count(self.rounds, "rounds", least=1)
+        check_count(self.batch_size, "batch_size", least=1)
+        for seed in self.seeds:
+            check_count(seed, "seeds", least=0)
+        for value in self.parallel:
+            check_count(value, "parallel", least=1)
+        for rate in self.noise:
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+                raise TypeError(f"noise must be numbers between 0 and 1, got {rate!r}")
+
+    def _strategy_configs(self) -> list[dict[str, Any]]:
+        configs = [strategy_config(text, parallel) for text in self.strategies for parallel in self.parallel]
+        return [config for i, config in enumerate(configs) if config not in configs[:i]]
+
+    def check_against_data(self) -> None:
+        """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size."""
+        check_settings(self.model, self.trainer)  # before data are looked for
+        pool = Pool(load(self.dataset))
+        make_trainer(self.model, self.trainer, pool, 0, None)
+        if self.batch_size > len(pool):
+            raise ValueError(
+                f"batch_size must be at most {len(pool)}, {self.dataset}'s pool, got {self.batch_size}: "
+                "lower it or take a larger data set"
+            )
+
+    def for_labelbench(self, checkout: Path) -> Experiment:
+        """The same with the contents of the configuration files that model and trainer name.
+
+        Raises FileNotFoundError or ValueError where one of them cannot be read.
+        """
+        model = expand("model", self.model, checkout)
+        if "embed_model" in self.model:
+            model["embed_model"] = expand("embed_model", {"name": self.model["embed_model"]}, checkout)
+        return replace(self, model=model, trainer=expand("trainer", self.trainer, checkout))
+
+    def trials(self, host: Host = "embedded") -> list[Trial]:
+        """Its trials: seed by seed, so that the strategies advance together."""
+        return [
+            Trial(
+                dataset=self.dataset,
+                model=dict(self.model),
+                trainer=dict(self.trainer),
+                strategy=config,
+                seed=seed,
+                noise=rate,
+                batch_size=self.batch_size,
+                rounds=self.rounds,
+                host=host,
+            )
+            for rate, seed, config in itertools.product(self.noise, self.seeds, self._strategy_configs())
+        ]
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment that a JSON file states; every key but ``title`` is needed.
+
+    Raises OSError, ValueError or TypeError that name the file.
+    """
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # bad JSON, or not UTF-8
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(stated, dict):
+        raise TypeError(f"{path}: an experiment is a JSON object, got {type(stated).__name__}")
+    known = [key.name for key in fields(Experiment)]
+    if unknown := [key for key in stated if key not in known]:
+        raise ValueError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(known)}")
+    if missing := [key for key in known if key not in stated and key != "title"]:
+        raise ValueError(f"{path}: missing key {missing[0]!r}")
+    for key in ("strategies", "seeds", "noise", "parallel"):
+        if not isinstance(stated[key], list):
+            raise TypeError(f"{path}: {key} must be a list, got {stated[key]!r}")
+        stated[key] = tuple(stated[key])
+    try:
+        return Experiment(**stated)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def strategy_config(text: str, parallel: int = PARALLEL) -> dict[str, Any]:
+    """LabelBench's configuration from a name with options: ``direct:threshold_tie=lowest,B1=1``."""
+    if not isinstance(text, str):
+        raise TypeError(f"strategies are strings such as 'direct:B1=1', got {text!r}")
+    name, _, options = text.partition(":")
+    if name not in STRATEGIES:
+        raise ValueError(f"unknown strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    config: dict[str, Any] = {"strategy_name": name}
+    if "B1" in STRATEGIES[name].config_keys:
+        config["B1"] = parallel
+    for option in filter(None, options.split(",")):
+        key, separator, value = option.partition("=")
+        if not separator:
+            raise ValueError(f"strategy options are written name:key=value,key=value; got {text!r}")
+        try:
+            config[key] = json.loads(value)
+        except json.JSONDecodeError:
+            config[key] = value
+    return config

@@ -1,0 +1,92 @@
+"""Files that survive: JSON lines that are on disk before the next step begins, and the repair of a half-written one."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def append_line(path: Path, record: dict[str, Any]) -> None:
+    """Append one JSON line and wait until it is on disk. Where that fails the file is as it was before.
+
+    Raises OSError naming the file, for instance when the disk is full.
+    """
+    is_new = not path.exists()
+    line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(file).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(file, line[written:])
+            os.fsync(file)
+        except OSError as error:
+            os.ftruncate(file, size)
+            raise OSError(
+                error.errno,
+                f"could not write ({error.strerror}): what was finished before is whole; "
+                "make room there and start the same command again",
+                str(path),
+            ) from error
+    finally:
+        os.close(file)
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def write_whole(path: Path, record: dict[str, Any]) -> None:
+    """Write a JSON file so that under its name there is all of it or nothing."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(record, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    _sync_folder(path.parent)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a file, none when there is no file; a half-written last line is left out.
+
+    Raises ValueError naming file and line where a whole line is not JSON.
+    """
+    if not path.exists():
+        return []
+    records = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number} is damaged ({error}): it was changed by something else; "
+                "restore the file, or move its folder away to run the trial anew"
+            ) from error
+    return records
+
+
+def cut_half_line(path: Path) -> int:
+    """Cut a file back to its last whole line, as a crash in the middle of a write may need; the bytes cut off."""
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+    return len(content) - whole
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

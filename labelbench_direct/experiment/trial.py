@@ -1,0 +1,208 @@
+"""One trial: a folder that holds all that happened, from which an interrupted one goes on.
+ ``trial.json`` is what was asked for and the versions that answer; ``pool.json`` describes the data; ``rounds.jsonl``,
+one line a round, is the result; ``times.jsonl`` holds what differs from run to run, the seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import math
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+import labelbench_direct
+from labelbench_direct.experiment.hosts import Bench, make_bench
+from labelbench_direct.experiment.leases import Lease
+from labelbench_direct.experiment.schema import Trial
+from labelbench_direct.experiment.sinks import Sinks
+from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
+from labelbench_direct.hosts.embedded.loop import PastRound, Round, run_rounds
+from labelbench_direct.labelbench import ALInput
+
+HEADER, POOL, ROUNDS, TIMES = "trial.json", "pool.json", "rounds.jsonl", "times.jsonl"
+_PACKAGES = ("numpy", "torch", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run trials, none of which changes a result."""
+
+    sinks: tuple[str, ...] = ()
+    keep_models: bool = False
+    labelbench_home: str | None = None
+    data_folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt at a trial. ``busy``: another runner has it. ``notes``: what a user should hear."""
+
+    identifier: str
+    status: Literal["finished", "busy"]
+    notes: tuple[str, ...] = ()
+
+
+def run_trial(trial: Trial, folder: Path, settings: Settings) -> Outcome:
+    """Run a trial, or what is left of it, in its own folder within ``folder``, unless another runner is at it.
+
+    Raises OSError where the disk refuses, and ValueError where what is there is not this trial's.
+    """
+    path = folder.resolve() / trial.identifier  # LabelBench's host changes the working directory
+    path.mkdir(parents=True, exist_ok=True)
+    if is_finished(path):
+        check_header(trial, path)
+        return Outcome(trial.identifier, "finished")
+    lease = Lease.acquire(path)
+    if lease is None:
+        return Outcome(trial.identifier, "busy")
+    with lease:
+        notes = _repair(path)
+        if not is_finished(path):  # the runner that had the lease before may have ended it
+            check_header(trial, path)
+            with _output_of(trial, path):
+                notes += _play(trial, path, lease, settings)
+        lease.discard()
+    return Outcome(trial.identifier, "finished", tuple(notes))
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the trial of a folder has its last round."""
+    rounds = read_lines(path / ROUNDS)
+    return bool(rounds) and bool(rounds[-1]["last"])
+
+
+def check_header(trial: Trial, path: Path) -> None:
+    """Write ``trial.json``, or where it is there raise ValueError unless it is this trial's and of these versions.
+
+    Another version may end differently what this one began, so an unfinished trial is not continued by it.
+    """
+    header = {**asdict(trial), "versions": versions()}
+    file = path / HEADER
+    if not file.exists():
+        if (path / ROUNDS).exists():
+            raise ValueError(f"{path} has results but no {HEADER}: restore it, or move the folder away")
+        write_whole(file, header)
+        return
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        found_versions = dict(found.pop("versions"))
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ValueError(f"{file} is damaged ({error!r}): restore it, or move its folder away") from error
+    if found != asdict(trial):
+        changed = [key for key in {**asdict(trial), **found} if found.get(key) != asdict(trial).get(key)]
+        raise ValueError(
+            f"{file} was edited: its folder's name stands for another configuration ({', '.join(changed)} differs). "
+            "Restore it, or move the folder away; a changed experiment makes folders of its own"
+        )
+    if found_versions != header["versions"] and not is_finished(path):
+        differing = {name: (found_versions.get(name), now) for name, now in versions().items()}
+        text = ", ".join(f"{name} {then}, now {now}" for name, (then, now) in differing.items() if then != now)
+        raise ValueError(
+            f"{path} was begun with other versions ({text}): finish it with those, or move the folder away"
+        )
+
+
+def versions() -> dict[str, str]:
+    """The versions that results depend on."""
+    return {
+        "labelbench_direct": labelbench_direct.__version__,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _repair(path: Path) -> list[str]:
+    """Cut half-written last lines; what was done, for the user."""
+    return [
+        f"{path / name}: the last line was half-written and is cut off ({count} bytes); its round is run again"
+        for name in (ROUNDS, TIMES)
+        if (count := cut_half_line(path / name))
+    ]
+
+
+@contextlib.contextmanager
+def _output_of(trial: Trial, path: Path) -> Iterator[None]:
+    """What LabelBench prints goes to a file of the trial's: it prints a lot."""
+    if trial.host == "embedded":
+        yield
+        return
+    log = path / "labelbench.log"
+    with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        yield
+
+
+def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[str]:
+    """Run the rounds that are missing; notes for the user."""
+    past = read_lines(path / ROUNDS)
+    bench = make_bench(trial, settings.labelbench_home, settings.data_folder)
+    with Sinks(settings.sinks, trial, path, past) as sinks:
+        for done in _rounds(trial, bench, past):
+            if not (path / POOL).exists():
+                write_whole(path / POOL, _describe_pool(bench))
+            if settings.keep_models:
+                _keep_model(done, path)
+            lease.check()
+            seconds = {"select": round(done.select_seconds, 4), "train": round(done.train_seconds, 4)}
+            append_line(path / TIMES, {"round": done.number, **seconds})
+            record = _record(done)
+            append_line(path / ROUNDS, record)  # from here on the round is done
+            sinks.write({**record, "seconds": seconds})
+    return sinks.notes
+
+
+def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]]) -> Iterator[Round]:
+    return run_rounds(
+        bench.pool,
+        bench.trainer,
+        bench.strategy,
+        bench.first,
+        trial.batch_size,
+        trial.rounds,
+        past=[PastRound(np.array(line["indices"], dtype=np.int64), line["random_state"]) for line in past],
+        random_state=bench.random_state,
+    )
+
+
+def _record(done: Round) -> dict[str, Any]:
+    """The JSON line of a round."""
+    return {
+        "round": done.number,
+        "last": done.is_last,
+        "indices": done.indices.tolist(),
+        "labels": done.labels.tolist(),
+        "metrics": {name: _number(value) for name, value in done.metrics.items()},
+        "class_accuracies": done.class_accuracies,
+        "selection": done.selection,
+        "random_state": done.random_state,
+    }
+
+
+def _number(value: Any) -> float | None:
+    """A number that JSON can hold: None for what is not a number or infinite."""
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() and isinstance(value, (int, np.integer)) else number
+
+
+def _describe_pool(bench: Bench) -> dict[str, Any]:
+    """How large the pool is, and how many examples of each class it truly has."""
+    (truth,) = bench.trainer.retrieve_inputs([ALInput.TRAIN_LABEL])
+    counts = truth.sum(axis=0).astype(int).tolist()
+    return {"examples": len(truth), "classes": list(map(str, bench.classnames)), "class_counts": counts}
+
+
+def _keep_model(done: Round, path: Path) -> None:
+    import torch
+
+    (path / "models").mkdir(exist_ok=True)
+    part = path / "models" / "part"
+    torch.save(done.model.state_dict(), part)
+    part.replace(path / "models" / f"round-{done.number:03d}.pt")

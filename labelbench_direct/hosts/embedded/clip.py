@@ -1,0 +1,174 @@
+"""CLIP's ViT-B/32 by open_clip: fine-tuned, or as a frozen embedding whose features are kept on disk."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from labelbench_direct.core.checks import check_choice, check_count
+from labelbench_direct.hosts.embedded.config import check_flag
+from labelbench_direct.hosts.embedded.inputs import ArrayInputs, Inputs
+from labelbench_direct.hosts.embedded.parts import Data, Part
+from labelbench_direct.hosts.embedded.training import Network, Training, classifier
+
+ARCHITECTURE = "ViT-B-32-quickgelu"  # OpenAI's ViT-B/32 was trained with this activation
+OPENAI_WEIGHTS = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
+
+_ROWS_SCORED = 250
+
+
+@dataclass(frozen=True)
+class Clip:
+    """``weights``: ``openai``, ``random``, or the path of a checkpoint of open_clip's ``ViT-B-32-quickgelu``.
+
+    ``frozen``: a ``head``, ``linear`` or an ``mlp`` with ``hidden`` units, on the embedding, which is computed once and
+    kept in the folder ``cache`` under a checksum of data and model. Otherwise all layers and a linear head learn.
+    ``flip``: see ``Preprocessing``.
+    """
+
+    weights: str = "openai"
+    frozen: bool = True
+    head: str = "linear"
+    hidden: int = 128
+    cache: str = "data/features"
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "cache"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
+        check_flag(self.frozen, "frozen")
+        check_flag(self.flip, "flip")
+        check_choice(self.head, "head", ("linear", "mlp"))
+        check_count(self.hidden, "hidden", least=1)
+        if self.head == "mlp" and not self.frozen:
+            raise ValueError("head 'mlp' is for the frozen embedding: set frozen to true, or head to 'linear'")
+
+    def network(self, training: Training, data: Data, device: torch.device) -> Network:
+        from labelbench_direct.hosts.embedded.images import ImageInputs, Preprocessing
+
+        visual = _visual(self.weights)
+        settings = visual.preprocess_cfg
+        preprocessing = Preprocessing(settings["size"][0], settings["mean"], settings["std"], self.flip)
+        images = ImageInputs(data, device, preprocessing, _ROWS_SCORED)
+        if not self.frozen:
+            return Network(images, lambda num_classes: ClipClassifier(visual, num_classes))
+        features = cached_features(data, images, visual, repr(preprocessing), Path(self.cache), device)
+        head = replace(training, model=self.head, hidden=self.hidden)  # type: ignore[arg-type]  # checked above
+        return classifier(head, ArrayInputs(features, device))
+
+
+class ClipClassifier(nn.Module):
+    """A copy of CLIP's image encoder with a linear head."""
+
+    def __init__(self, visual: Any, num_classes: int) -> None:
+        super().__init__()
+        self.body = copy.deepcopy(visual)
+        self.head = nn.Linear(visual.output_dim, num_classes)
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (n, K) and embeddings (n, 512)."""
+        embeddings = self.body(inputs)
+        return self.head(embeddings), embeddings
+
+
+def cached_features(
+    data: Data, images: Inputs, visual: nn.Module, preprocessing: str, folder: Path, device: torch.device
+) -> Data:
+    """The data with the model's embeddings (n, D) float32 in place of the images: computed, or from an earlier time.
+
+    A file has its name only when it is whole, and one that cannot be read is made again.
+    """
+    parts = {"train": data.train, "val": data.val, "test": data.test}
+    path = folder / f"clip-{_checksum(parts, visual, preprocessing)}.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            features = {name: stored[name] for name in parts}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        features = {name: _features(images, name, visual, device) for name in parts}
+        _write(path, features)
+    train, val, test = (Part(features[name], part.labels) for name, part in parts.items())
+    return replace(data, train=train, val=val, test=test, image_shape=None)
+
+
+@torch.no_grad()
+def _features(images: Inputs, part: str, visual: nn.Module, device: torch.device) -> NDArray[np.float32]:
+    visual = visual.to(device).eval()
+    outputs = []
+    for batch in images.in_order(part):
+        with torch.autocast(device.type, enabled=device.type == "cuda"):
+            outputs.append(visual(batch).float().cpu().numpy())
+    return np.concatenate(outputs)
+
+
+def _write(path: Path, features: Mapping[str, NDArray[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, train=features["train"], val=features["val"], test=features["test"])
+        Path(unfinished).replace(path)
+    except BaseException:
+        Path(unfinished).unlink()
+        raise
+
+
+def _checksum(parts: Mapping[str, Part], visual: nn.Module, preprocessing: str) -> str:
+    digest = hashlib.sha256(preprocessing.encode())
+    arrays = {name: part.inputs for name, part in parts.items()}
+    weights = {name: value.cpu().numpy() for name, value in visual.state_dict().items()}
+    for name, array in (arrays | weights).items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:32]
+
+
+def _visual(weights: str) -> Any:
+    """open_clip's image encoder on the CPU."""
+    try:
+        import open_clip
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"model 'clip_vitb32' needs {error.name}: pip install 'labelbench-direct[clip]'", name=error.name
+        ) from error
+    if weights == "random":
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return open_clip.create_model(ARCHITECTURE).visual
+    path = _openai_weights() if weights == "openai" else Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there are no weights at {path}; weights must be 'openai', 'random' or the path of a checkpoint of "
+            f"open_clip's {ARCHITECTURE}"
+        )
+    try:
+        return open_clip.create_model(ARCHITECTURE, pretrained=str(path)).visual
+    except Exception as error:  # open_clip raises whatever it meets in a file that is none of its own
+        raise ValueError(f"{path} is incomplete, or no checkpoint of open_clip's {ARCHITECTURE}: {error}") from error
+
+
+def _openai_weights() -> Path:
+    """OpenAI's weights where open_clip keeps what it downloads; the file is named for its SHA-256 there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    advice = f"python -c \"import open_clip; open_clip.create_model('{ARCHITECTURE}', pretrained='openai')\""
+    found = try_to_load_from_cache(*OPENAI_WEIGHTS)
+    if not isinstance(found, str):
+        raise FileNotFoundError(f"OpenAI's weights of ViT-B/32 are not there; get them with: {advice}")
+    path = Path(found).resolve()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if len(path.name) == len(digest) and path.name != digest:  # where there are no links it has its own name
+        raise ValueError(f"{path} is incomplete or damaged, its SHA-256 is {digest}; delete it, then: {advice}")
+    return path

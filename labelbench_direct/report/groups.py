@@ -1,0 +1,139 @@
+"""Trials put together: by setting and strategy into curves, and into families of settings that differ in noise only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from labelbench_direct.report.read import NUM_LABELED, Setting, TrialResult
+from labelbench_direct.report.statistics import Curves
+
+
+@dataclass(frozen=True)
+class Group:
+    """All strategies' curves in one setting; the first is the one that others are compared with."""
+
+    setting: Setting
+    curves: dict[str, Curves]
+    trials: dict[str, list[TrialResult]]
+
+    @property
+    def leader(self) -> str:
+        """The strategy that others are compared with."""
+        return next(iter(self.curves))
+
+
+def group(trials: Sequence[TrialResult], notes: list[str]) -> list[Group]:
+    """The settings in the order of their first trials; appends to ``notes`` what does not fit together.
+
+    Strategies stay in the order of their first trials too, except that DIRECT leads.
+    """
+    labels = strategy_labels(trials)
+    by_setting: dict[Setting, dict[str, list[TrialResult]]] = {}
+    for trial, label in zip(trials, labels, strict=True):
+        by_setting.setdefault(trial.setting, {}).setdefault(label, []).append(trial)
+    groups = []
+    for setting, members in by_setting.items():
+        names = sorted(members, key=lambda name: members[name][0].strategy["strategy_name"] != "direct")
+        ordered = {name: sorted(members[name], key=lambda trial: trial.seed) for name in names}
+        curves = {name: _curves(name, own, setting, notes) for name, own in ordered.items()}
+        _note_seeds(curves, setting, notes)
+        groups.append(Group(setting, curves, ordered))
+    if len({(one.setting.dataset, one.setting.batch_size, one.setting.model) for one in groups}) > 1:
+        notes.append(f"these are {len(groups)} settings of more than one experiment: each is shown by itself")
+    return groups
+
+
+def families(groups: Sequence[Group]) -> list[list[Group]]:
+    """The settings that differ in noise only, by ascending noise."""
+    found: dict[Setting, list[Group]] = {}
+    for one in sorted(groups, key=lambda one: one.setting.noise):
+        found.setdefault(replace(one.setting, noise=0.0), []).append(one)
+    return list(found.values())
+
+
+def strategy_labels(trials: Sequence[TrialResult]) -> list[str]:
+    """A name for each trial's strategy: its own, with the options in which strategies of that name differ."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for trial in trials:
+        by_name.setdefault(trial.strategy["strategy_name"], []).append({} if trial.published else trial.strategy)
+    differing = {
+        name: [
+            key
+            for key in dict.fromkeys(key for config in configs for key in config)
+            if len({json.dumps(config.get(key)) for config in configs if config}) > 1
+        ]
+        for name, configs in by_name.items()
+    }
+    all_published = all(trial.published for trial in trials)
+
+    def label(trial: TrialResult) -> str:
+        name = trial.strategy["strategy_name"]
+        if trial.published:
+            return str(name) if all_published else f"{name} (published)"
+        options = [f"{key}={trial.strategy[key]}" for key in differing[name] if key in trial.strategy]
+        return " ".join([name, *options])
+
+    return [label(trial) for trial in trials]
+
+
+def _curves(name: str, trials: list[TrialResult], setting: Setting, notes: list[str]) -> Curves:
+    """The curves over all seeds, as far as the shortest trial goes."""
+    where = f"{name} ({setting.dataset}, noise {setting.noise:g})"
+    rounds = min(len(trial.labels) for trial in trials)
+    if unfinished := [trial.seed for trial in trials if trial.rounds is not None]:
+        notes.append(f"{where}: unfinished with seed {_list(unfinished)}; drawn up to round {rounds}")
+    elif rounds < max(len(trial.labels) for trial in trials):
+        notes.append(f"{where}: trials of different length; drawn up to round {rounds}")
+    names = [metric for metric in trials[0].metrics if all(metric in trial.metrics for trial in trials)]
+    metrics = {metric: np.array([trial.metrics[metric][:rounds] for trial in trials]) for metric in names}
+    labels = metrics[NUM_LABELED].mean(axis=0).round()
+    return Curves(labels, metrics, tuple(trial.seed for trial in trials))
+
+
+def usable(groups: Sequence[Group], metric: str, notes: list[str]) -> list[Group]:
+    """The settings with the strategies that have a metric; seeds whose metric is not a number somewhere are left out.
+
+    Raises ValueError, naming the metrics that there are, where nobody has it.
+    """
+    kept = []
+    for one in groups:
+        curves = {}
+        for name, own in one.curves.items():
+            if metric not in own.metrics:
+                notes.append(f"{name} ({one.setting.dataset}) has no {metric!r}: left out")
+                continue
+            finite = [bool(np.isfinite(values).all()) for values in own.metrics[metric]]
+            if not all(finite):
+                bad = [seed for seed, good in zip(own.seeds, finite, strict=True) if not good]
+                notes.append(
+                    f"{name} ({one.setting.dataset}, noise {one.setting.noise:g}): {metric} is not a number "
+                    f"with seed {_list(bad)}: left out"
+                )
+            seeds = tuple(seed for seed, good in zip(own.seeds, finite, strict=True) if good)
+            if seeds:
+                curves[name] = own.of_seeds(seeds, len(own.labels))
+        if curves:
+            kept.append(replace(one, curves=curves))
+    if not kept:
+        names = sorted({name for one in groups for own in one.curves.values() for name in own.metrics})
+        raise ValueError(f"no trial has numbers for the metric {metric!r}; there are {', '.join(names)}")
+    return kept
+
+
+def _note_seeds(curves: dict[str, Curves], setting: Setting, notes: list[str]) -> None:
+    everyones = {seed for own in curves.values() for seed in own.seeds}
+    for name, own in curves.items():
+        if missing := sorted(everyones - set(own.seeds)):
+            notes.append(
+                f"{name} ({setting.dataset}, noise {setting.noise:g}) has no seed {_list(missing)}, which others have: "
+                "compared on the seeds that both have"
+            )
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,123 @@
+"""Numbers over paired seeds: means, standard errors, bootstrap intervals, areas under curves, labels saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Series = NDArray[np.float64]
+RESAMPLES = 2000
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95% bootstrap interval; the bounds are NaN where there is a single seed."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One strategy's trials: (seeds, rounds) of each metric, against the number of labels (rounds,)."""
+
+    labels: Series
+    metrics: Mapping[str, Series]
+    seeds: tuple[int, ...] = ()
+
+    def mean(self, metric: str) -> Series:
+        """(rounds,): over the seeds."""
+        mean: Series = self.metrics[metric].mean(axis=0)
+        return mean
+
+    def standard_error(self, metric: str) -> Series:
+        """(rounds,): of the mean over the seeds; not a number for one seed."""
+        values = self.metrics[metric]
+        if len(values) == 1:
+            return np.full(values.shape[1], np.nan)
+        error: Series = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+        return error
+
+    def band(self, metric: str) -> tuple[Series, Series]:
+        """(rounds,) twice: the 95% bootstrap interval of the mean over the seeds."""
+        means = resampling(len(self.metrics[metric])) @ self.metrics[metric]
+        low, high = np.percentile(means, [2.5, 97.5], axis=0)
+        return low, high
+
+    def area(self, metric: str) -> Series:
+        """(seeds,): the mean height of the curve over the labels from the first round to the last."""
+        values = self.metrics[metric]
+        if values.shape[1] == 1:
+            return values[:, 0]
+        widths = np.diff(self.labels)
+        area: Series = ((values[:, 1:] + values[:, :-1]) / 2 @ widths) / widths.sum()
+        return area
+
+    def labels_to_reach(self, metric: str, value: float) -> int | None:
+        """The labels of the first round whose mean is at least ``value``; None when no round's is."""
+        reached = np.flatnonzero(self.mean(metric) >= value)
+        return int(self.labels[reached[0]]) if len(reached) else None
+
+    def of_seeds(self, seeds: tuple[int, ...], rounds: int) -> Curves:
+        """The same for some of the seeds, in that order, and the first rounds."""
+        rows = [self.seeds.index(seed) for seed in seeds]
+        metrics = {name: values[rows, :rounds] for name, values in self.metrics.items()}
+        return Curves(self.labels[:rounds], metrics, seeds)
+
+
+@lru_cache(maxsize=32)
+def resampling(num_seeds: int) -> Series:
+    """(resamples, seeds): the weight of each seed's value in each resampled mean; the same ones every time."""
+    counts = np.random.default_rng(0).multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=RESAMPLES)
+    weights: Series = counts / num_seeds
+    weights.setflags(write=False)
+    return weights
+
+
+def interval(values: Series) -> Interval:
+    """The mean over seeds (seeds,) and its interval."""
+    if len(values) < 2:
+        return Interval(float(values.mean()), np.nan, np.nan)
+    low, high = np.percentile(resampling(len(values)) @ values, [2.5, 97.5])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def paired(ours: Curves, theirs: Curves) -> tuple[Curves, Curves] | None:
+    """Both on the seeds and the rounds that they share; None when they share no seed."""
+    seeds = tuple(seed for seed in ours.seeds if seed in theirs.seeds)
+    if not seeds:
+        return None
+    rounds = min(len(ours.labels), len(theirs.labels))
+    return ours.of_seeds(seeds, rounds), theirs.of_seeds(seeds, rounds)
+
+
+def lead(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
+    """By how much our curve is higher on average, by paired seeds; None when they share no seed."""
+    pair = paired(ours, theirs)
+    return interval(pair[0].area(metric) - pair[1].area(metric)) if pair else None
+
+
+def saved(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
+    """The share of their labels that we don't need to reach their final mean, by paired seeds.
+
+    Minus infinity stands for never reaching it. None when they share no seed.
+    """
+    pair = paired(ours, theirs)
+    if pair is None:
+        return None
+    (our_values, their_values) = (curves.metrics[metric] for curves in pair)
+    num_seeds = len(our_values)
+    weights = np.vstack([np.full(num_seeds, 1 / num_seeds), resampling(num_seeds)])
+    our_means, their_finals = weights @ our_values, weights @ their_values[:, -1]
+    reached = our_means >= their_finals[:, None]
+    needed = np.where(reached.any(axis=1), pair[0].labels[reached.argmax(axis=1)], np.inf)
+    shares = 1 - needed / pair[1].labels[-1]
+    if num_seeds < 2:
+        return Interval(float(shares[0]), np.nan, np.nan)
+    low, high = np.quantile(shares[1:], [0.025, 0.975], method="inverted_cdf")  # picks: never and a number don't mix
+    return Interval(float(shares[0]), float(low), float(high))

@@ -1,0 +1,335 @@
+"""Data sets in the formats in which they are published, written small."""
+
+import hashlib
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+
+from labelbench_direct.hosts.embedded import data as data_module
+from labelbench_direct.hosts.embedded import files, load
+from labelbench_direct.hosts.embedded.parts import long_tail
+
+datasets = pytest.importorskip("torchvision.datasets", reason="the extra vision is not installed")
+Image = pytest.importorskip("PIL.Image")
+
+
+def images(count, side=32, seed=0):
+    return np.random.default_rng(seed).integers(256, size=(count, side, side, 3), dtype=np.uint8)
+
+
+def md5(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def write_cifar(folder, kind, labels, test_labels, classnames, patch):
+    """The published pickles: rows of 3 x 32 x 32, a list of labels; their checksums in place of the published ones."""
+    base = folder / kind.base_folder
+    base.mkdir(parents=True)
+    key = "labels" if kind is datasets.CIFAR10 else "fine_labels"
+    for title, part_labels, seed in (("train_list", labels, 0), ("test_list", test_labels, 1)):
+        names = [name for name, _ in getattr(kind, title)]
+        whole = images(len(part_labels), seed=seed).transpose(0, 3, 1, 2).reshape(-1, 3072)
+        cuts = np.array_split(np.arange(len(part_labels)), len(names))
+        for name, rows in zip(names, cuts, strict=True):
+            entry = {"data": whole[rows], key: [int(part_labels[row]) for row in rows]}
+            (base / name).write_bytes(pickle.dumps(entry))
+        patch.setattr(kind, title, [(name, md5(base / name)) for name in names])
+    meta = base / kind.meta["filename"]
+    meta.write_bytes(pickle.dumps({kind.meta["key"]: list(classnames)}))
+    patch.setattr(kind, "meta", {**kind.meta, "md5": md5(meta)})
+
+
+def evenly(num_classes, per_class):
+    return np.tile(np.arange(num_classes), per_class)
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    load.cache_clear()
+
+
+@pytest.fixture
+def cifar10(tmp_path, monkeypatch):
+    names = [f"thing {k}" for k in range(10)]
+    write_cifar(tmp_path, datasets.CIFAR10, evenly(10, 20), evenly(10, 6), names, monkeypatch)
+    monkeypatch.setattr(data_module, "TABLE_1", {"cifar10_imb_2": (200, 0.1111)})
+    return tmp_path
+
+
+def test_cifar10_is_read_as_published(cifar10):
+    data = load("cifar10", cifar10)
+    assert data.train.inputs.tolist() == images(200).tolist()
+    assert data.train.labels.tolist() == evenly(10, 20).tolist()
+    assert data.classnames[3] == "thing 3"
+    assert (len(data.val.labels), len(data.test.labels)) == (30, 30)
+    order = np.random.RandomState(42).permutation(60)  # LabelBench's halves
+    assert data.test.inputs.tolist() == images(60, seed=1)[order[30:]].tolist()
+
+
+def test_imbalanced_data_are_those_of_table_1(cifar10, monkeypatch):
+    data = load("cifar10_imb_2", cifar10)
+    assert data.train.labels.tolist() == np.minimum(evenly(10, 20), 1).tolist()
+    assert data.classnames == ("thing 0", "others")
+    for wrong in ((199, 0.1111), (200, 0.1250)):
+        load.cache_clear()
+        monkeypatch.setattr(data_module, "TABLE_1", {"cifar10_imb_2": wrong})
+        with pytest.raises(ValueError, match=r"has 200 examples and imbalance ratio 0.1111, the paper's \(Table 1\)"):
+            load("cifar10_imb_2", cifar10)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("cifar10_imb_2", [5000] * 10),
+        ("cifar10_imb_3", [5000] * 10),
+        ("cifar100_imb_2", [500] * 100),
+        ("cifar100_imb_3", [500] * 100),
+        ("cifar100_imb_10", [500] * 100),
+        ("svhn_imb_2", [4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659]),
+        ("svhn_imb_3", [4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659]),
+    ],
+)
+def test_table_1_follows_from_the_public_class_counts(name, counts):
+    size, ratio = data_module.TABLE_1[name]
+    num_classes = int(name.rsplit("_", 1)[1])
+    merged = [*counts[: num_classes - 1], sum(counts[num_classes - 1 :])]
+    assert sum(counts) == size
+    assert min(merged) / max(merged) == pytest.approx(ratio, abs=5e-5)
+
+
+@pytest.mark.parametrize(("num_classes", "largest", "total"), [(10, 5000, 12_406), (100, 500, 10_847)])
+def test_long_tails_are_the_standard_ones(num_classes, largest, total):
+    """Cao et al. 2019's CIFAR-10-LT and CIFAR-100-LT with imbalance 100 have these many examples."""
+    sizes = long_tail(largest, num_classes, 0.01, np.floor)
+    assert sizes.sum() == total
+    assert (sizes[0], sizes[-1]) == (largest, largest // 100)
+
+
+def test_long_tail_ratio_is_an_option(cifar10):
+    data = load("cifar10_lt:ratio=0.1", cifar10)
+    assert np.bincount(data.train.labels).tolist() == [int(20 * 0.1 ** (k / 9)) for k in range(10)]
+    assert len(data.test.labels) == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("mnist5k_imb_2:ratio=0.0101", [32, 3150]),
+        ("mnist5k_imb_2:ratio=0.1166", [350, 3002]),
+        ("mnist5k_imb_3:ratio=0.125", [350, 350, 2800]),
+        ("mnist5k_imb_10:ratio=0.011", [4] * 9 + [350]),
+    ],
+)
+def test_imbalance_ratio_is_an_option(name, counts):
+    data = load(name)
+    assert np.bincount(data.train.labels).tolist() == counts
+    assert len(data.test.labels) == 1000
+
+
+def test_cifar100_is_read_as_published(tmp_path, monkeypatch):
+    names = [f"fine {k}" for k in range(100)]
+    write_cifar(tmp_path, datasets.CIFAR100, evenly(100, 2), evenly(100, 8), names, monkeypatch)
+    monkeypatch.setattr(data_module, "TABLE_1", {})
+    data = load("cifar100_imb_10", tmp_path)
+    assert np.bincount(data.train.labels).tolist() == [2] * 9 + [182]
+    assert data.classnames == (*names[:9], "others")
+
+
+@pytest.fixture
+def svhn(tmp_path, monkeypatch):
+    from scipy.io import savemat
+
+    lists = dict(datasets.SVHN.split_list)
+    for part, count in (("train", 40), ("test", 40)):
+        path = tmp_path / lists[part][1]
+        labels = np.where(evenly(10, count // 10) == 0, 10, evenly(10, count // 10))  # the digit 0 is written as 10
+        savemat(path, {"X": images(count).transpose(1, 2, 3, 0), "y": labels[:, None].astype(np.uint8)})
+        lists[part] = [*lists[part][:2], md5(path)]
+    monkeypatch.setattr(datasets.SVHN, "split_list", lists)
+    return tmp_path
+
+
+def test_svhn_is_read_as_published(svhn):
+    data = load("svhn", svhn)
+    assert data.train.labels.tolist() == evenly(10, 4).tolist()
+    assert data.train.inputs.tolist() == images(40).tolist()
+    assert (len(data.val.labels), len(data.test.labels)) == (20, 20)
+
+
+@pytest.fixture
+def pathmnist(tmp_path, monkeypatch):
+    path = tmp_path / "pathmnist.npz"
+    arrays = {}
+    for part, count in (("train", 27), ("val", 9), ("test", 9)):
+        arrays[f"{part}_images"] = images(count, side=28)
+        arrays[f"{part}_labels"] = evenly(9, count // 9)[:, None].astype(np.uint8)
+    np.savez(path, **arrays)
+    monkeypatch.setattr(files, "PATHMNIST_MD5", md5(path))
+    monkeypatch.setattr(data_module, "TABLE_1", {"pathmnist_imb_2": (27, 0.125)})
+    return tmp_path
+
+
+def test_pathmnists_rare_class_is_stroma(pathmnist):
+    data = load("pathmnist_imb_2", pathmnist)
+    assert data.classnames == ("cancer-associated stroma", "others")
+    assert data.train.labels.tolist() == np.where(evenly(9, 3) == 7, 0, 1).tolist()
+    whole = load("pathmnist", pathmnist)
+    assert [whole.classnames[k] for k in whole.train.labels[:3]] == ["adipose", "background", "debris"]
+    assert whole.train.inputs.tolist() == images(27, side=28).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cifar10", r"data_batch_1; get cifar-10-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and"),
+        ("cifar100_imb_2", r"cifar-100-python/train; get cifar-100-python.tar.gz from .* and unpack it in"),
+        ("svhn_imb_3", r"train_32x32.mat; get train_32x32.mat from http://ufldl.stanford.edu/housenumbers"),
+        ("pathmnist", r"pathmnist.npz; get it \(the one of size 28\) from https://medmnist.com"),
+        ("folder:path=birds", r"there is no .*birds/labels.csv; put there a CSV file with the columns file"),
+    ],
+)
+def test_absent_files_say_what_to_get_and_where_to_put_it(tmp_path, name, message):
+    with pytest.raises(FileNotFoundError, match=message):
+        load(name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file"),
+    [("cifar10", "cifar-10-batches-py/data_batch_3"), ("svhn", "test_32x32.mat"), ("pathmnist", "pathmnist.npz")],
+)
+def test_half_a_file_is_never_taken_for_whole(request, dataset, file):
+    folder = request.getfixturevalue(dataset)
+    load(dataset, folder)
+    load.cache_clear()
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"is incomplete or damaged, its MD5 is not the published .* again"):
+        load(dataset, folder)
+
+
+def test_more_classes_than_there_are(cifar10):
+    with pytest.raises(ValueError, match=r"K in _imb_K must be in 2..10, got 11"):
+        load("cifar10_imb_11", cifar10)
+
+
+def test_classes_absent_from_the_pool_are_named(tmp_path, monkeypatch):
+    names = [f"thing {k}" for k in range(10)]
+    write_cifar(tmp_path, datasets.CIFAR10, evenly(8, 5), evenly(10, 4), names, monkeypatch)
+    with pytest.raises(ValueError, match=r"2 of 10 classes have no example in the pool: thing 8, thing 9"):
+        load("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cifar10:ratio=0.1", "unknown key 'ratio' in the configuration of data set 'cifar10'; known are none"),
+        ("digits_lt:rate=0.1", "unknown key 'rate' .* known are ratio"),
+        ("digits_lt:ratio=2", "ratio must be between 1e-06 and 1, got 2"),
+        ("digits_lt:ratio", "options are written name:key=value"),
+        ("folder:size=0", "size must be at least 1"),
+    ],
+)
+def test_wrong_options_are_named(tmp_path, name, message):
+    with pytest.raises(ValueError, match=message):
+        load(name, tmp_path)
+
+
+def write_folder(folder, count=20, header="file,label", part=None):
+    folder.mkdir(exist_ok=True)
+    lines = [header]
+    for i in range(count):
+        Image.fromarray(images(1, side=12, seed=i)[0]).save(folder / f"{i}.png")
+        lines.append(f"{i}.png,{'cat' if i % 2 else 'dog'}" + (f",{part(i)}" if part else ""))
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_folder_of_ones_own(tmp_path):
+    write_folder(tmp_path / "pets")
+    data = load("folder:path=pets", tmp_path)
+    assert data.classnames == ("cat", "dog")
+    assert [len(part.labels) for part in (data.train, data.val, data.test)] == [14, 2, 4]
+    shown = {image.tobytes() for part in (data.train, data.val, data.test) for image in part.inputs}
+    assert shown == {images(1, side=12, seed=i)[0].tobytes() for i in range(20)}
+    first = np.flatnonzero([image.tobytes() == images(1, side=12, seed=0)[0].tobytes() for image in data.train.inputs])
+    assert data.train.labels[first].tolist() in ([1], [])
+
+
+def test_a_folder_may_state_its_parts(tmp_path):
+    write_folder(tmp_path, 12, "file,label,part", part=lambda i: ("train", "val", "test")[i // 4])
+    data = load("folder", tmp_path)
+    assert data.val.inputs.tolist() == [images(1, side=12, seed=i)[0].tolist() for i in range(4, 8)]
+    assert data.test.labels.tolist() == [1, 0, 1, 0]
+
+
+def test_bad_images_are_named_counted_and_skipped_only_on_request(tmp_path):
+    write_folder(tmp_path, 24)
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:60])
+    (tmp_path / "4.png").write_bytes(b"not an image")
+    (tmp_path / "5.png").unlink()
+    Image.fromarray(images(1, side=10)[0]).save(tmp_path / "6.png")
+    with pytest.raises(ValueError, match=r"(?s)4 of 24 images.*3.png: .*; 4.png: .*; 5.png: there is no such file; "):
+        load("folder", tmp_path)
+    with pytest.raises(ValueError, match=r"6.png: 10 x 10 pixels, most have 12 x 12. Mend them, pass size="):
+        load("folder", tmp_path)
+    data = load("folder:skip_bad=true", tmp_path)
+    assert sum(len(part.labels) for part in (data.train, data.val, data.test)) == 20
+    with pytest.raises(ValueError, match="3 of 24 images"):
+        load("folder:size=8", tmp_path)
+
+
+def test_images_of_mixed_sizes_are_scaled_on_request(tmp_path):
+    write_folder(tmp_path)
+    Image.fromarray(images(1, side=40)[0, :30]).save(tmp_path / "6.png")
+    assert load("folder:size=8", tmp_path).train.inputs.shape[1:] == (8, 8, 3)
+
+
+def test_grey_and_transparent_images_become_rgb(tmp_path):
+    write_folder(tmp_path)
+    grey = images(1, side=12)[0, :, :, 0]
+    Image.fromarray(grey).save(tmp_path / "0.png")
+    colour = images(1, side=12, seed=3)[0]
+    Image.fromarray(np.dstack([colour, np.full((12, 12), 7, dtype=np.uint8)])).save(tmp_path / "1.png")
+    data = load("folder", tmp_path)
+    shown = {image.tobytes() for part in (data.train, data.val, data.test) for image in part.inputs}
+    assert np.dstack([grey] * 3).tobytes() in shown
+    assert colour.tobytes() in shown
+
+
+def test_sixteen_bits_a_channel_are_refused(tmp_path):
+    write_folder(tmp_path)
+    Image.fromarray(np.full((12, 12), 40_000, dtype=np.uint16)).save(tmp_path / "0.png")
+    with pytest.raises(ValueError, match=r"0.png: its mode I;16 does not fit 8 bits a channel"):
+        load("folder", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "image,class\n0.png,cat\n",
+            r"needs the columns file and label and .*, got \['class', 'image'\]",
+        ),
+        ("file,label\n", "at least one row"),
+        ("file,label\n0.png,\n", "line 2: file and label must not be empty"),
+        ("file,label\n0.png,cat\n0.png,dog\n", "0.png is there 2 times"),
+        ("file,label,part\n0.png,cat,pool\n", "line 2: part must be one of train, val, test, got 'pool'"),
+        ("file,label\n0.png,cat\n1.png,cat\n", "at least 2 classes are needed, got cat"),
+        ("file,label\n0.png,cat\n1.png,dog\n", "the validation part is empty"),
+    ],
+)
+def test_unusable_tables_are_named(tmp_path, text, message):
+    write_folder(tmp_path)
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load("folder", tmp_path)
+
+
+def test_a_folder_without_any_usable_image(tmp_path):
+    write_folder(tmp_path, 2)
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    with pytest.raises(ValueError, match="none of the 2 images"):
+        load("folder:skip_bad=true", tmp_path)
+    shutil.rmtree(tmp_path)
