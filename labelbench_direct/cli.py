@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from labelbench_direct.experiment.sweep import Engine, run_sweep
 from labelbench_direct.experiment.trial import Settings
 from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST
 from labelbench_direct.hosts.labelbench import checkout, doctor
-from labelbench_direct.hosts.labelbench.launch import launch
+from labelbench_direct.hosts.labelbench.launch import environment, launch
 from labelbench_direct.report.compare import write_comparison
 from labelbench_direct.report.write import write_report
 from labelbench_direct.strategies import STRATEGIES
@@ -122,6 +123,11 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
     add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
     add("--sinks", nargs="+", choices=tuple(SINKS), default=(), help="also log there; never needed, never in the way")
+    add("--host", choices=("embedded", "labelbench"), default="embedded",
+        help="whose data sets, models and trainers: this package's (default), or a LabelBench checkout's")  # fmt: skip
+    add("--home", metavar="CHECKOUT", help=f"labelbench: the checkout (default: {checkout.HOME_VARIABLE})")
+    add("--data-dir", help="labelbench: its folder for data (default: data, in the checkout)")
+    add("--device", choices=("cpu", "cuda"), help="labelbench: cpu so that nothing calls CUDA")
     add("--keep-models", action="store_true", help="save each round's model beside its results")
 
 
@@ -153,15 +159,22 @@ def _experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
 
 def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
-    experiment.check_against_data()
-    trials = experiment.trials()
+    home = None
+    if parsed.host == "labelbench":
+        home = checkout.find_checkout(parsed.home)
+        os.environ.update(environment(home, device=parsed.device))  # for the trials' processes, of Ray
+        sys.path.insert(0, str(home))  # and of this machine, which inherit the path itself
+        experiment = experiment.for_labelbench(home)
+    else:
+        experiment.check_against_data()
+    trials = experiment.trials(parsed.host)
     title = (
         experiment.title
         or f"{experiment.dataset}, {' and '.join(f'{rate:.0%}' for rate in experiment.noise)} label noise"
     )
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
-    settings = Settings(tuple(parsed.sinks), parsed.keep_models)
+    settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, parsed.data_dir)
     _run(trials, folder, _engine(parsed, folder, settings))
     text = write_comparison([folder / trial.identifier for trial in trials], folder, title)
     print(f"\n{text}\nThe picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")

@@ -11,12 +11,12 @@ import ray
 from ray.cluster_utils import Cluster
 from sweeps import SMALL, results
 
-TRIALS = replace(SMALL, rounds=30, trainer={"name": "passive", "steps": 200}).trials()
-
 from labelbench_direct.experiment.leases import is_leased
 from labelbench_direct.experiment.ray_engine import RayEngine
 from labelbench_direct.experiment.sweep import run_sweep
 from labelbench_direct.experiment.trial import Settings, run_trial
+
+TRIALS = replace(SMALL, rounds=30, trainer={"name": "passive", "steps": 200}).trials()
 
 
 def main():

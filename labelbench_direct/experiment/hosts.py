@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.loop import GeneratorState, LoopTrainer, RandomState, first_batch
 from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, make_parts
 from labelbench_direct.labelbench import Dataset, Strategy
 from labelbench_direct.strategies import STRATEGIES
 
@@ -33,7 +35,27 @@ class Bench:
 
 def make_bench(trial: Trial, labelbench_home: str | None, data_folder: str | None) -> Bench:
     """The bench of a trial, on its host."""
-    return _embedded(trial)
+    if trial.host == "embedded":
+        return _embedded(trial)
+    if labelbench_home is None:
+        raise ValueError("the host 'labelbench' needs a checkout: pass --home CHECKOUT or set LABELBENCH_HOME")
+    return _labelbench(trial, Path(labelbench_home), data_folder or "./data")
+
+
+def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
+    parts = make_parts(
+        checkout,
+        data_folder,
+        trial.dataset,
+        trial.model,
+        trial.trainer,
+        trial.strategy,
+        trial.noise,
+        trial.batch_size,
+        trial.seed,
+    )
+    names = parts.dataset.get_classnames()
+    return Bench(parts.dataset, parts.trainer, parts.strategy, parts.first, GlobalRandomState(), names)
 
 
 def _embedded(trial: Trial) -> Bench:

@@ -9,6 +9,7 @@ from typing import Any
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sweep import Result, WorkerLostError
 from labelbench_direct.experiment.trial import Outcome, Settings, run_trial
+from labelbench_direct.hosts.labelbench.bridges import DEVICE_VARIABLE
 
 LOOPBACK_ONLY = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 """Ray's own switch by which a cluster of one machine listens on 127.0.0.1, as it always does on those two systems."""
@@ -38,7 +39,11 @@ class RayEngine:
         if self._owns:
             where = {"address": address} if address else {"include_dashboard": False}
             ray.init(log_to_driver=False, **where)
-        self._task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)(run_trial)
+        needed = ("PYTHONPATH", DEVICE_VARIABLE) if settings.labelbench_home else ()  # before a worker's first import
+        variables = {name: os.environ[name] for name in needed if name in os.environ}
+        self._task = ray.remote(
+            num_cpus=1, num_gpus=gpus, max_retries=_RETRIES, runtime_env={"env_vars": variables} if variables else None
+        )(run_trial)
         self._folder, self._settings = folder.resolve(), settings
         self._running: dict[Any, Trial] = {}
 

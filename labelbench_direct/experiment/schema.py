@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.embedded.trainers import check_settings
+from labelbench_direct.hosts.labelbench.parts import expand
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
 
@@ -105,6 +107,7 @@ class Experiment:
 
     def check_against_data(self) -> None:
         """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size."""
+        check_settings(self.model, self.trainer)  # before data are looked for
         pool = Pool(load(self.dataset))
         make_trainer(self.model, self.trainer, pool, 0, None)
         if self.batch_size > len(pool):
@@ -112,6 +115,16 @@ class Experiment:
                 f"batch_size must be at most {len(pool)}, {self.dataset}'s pool, got {self.batch_size}: "
                 "lower it or take a larger data set"
             )
+
+    def for_labelbench(self, checkout: Path) -> Experiment:
+        """The same with the contents of the configuration files that model and trainer name.
+
+        Raises FileNotFoundError or ValueError where one of them cannot be read.
+        """
+        model = expand("model", self.model, checkout)
+        if "embed_model" in self.model:
+            model["embed_model"] = expand("embed_model", {"name": self.model["embed_model"]}, checkout)
+        return replace(self, model=model, trainer=expand("trainer", self.trainer, checkout))
 
     def trials(self, host: Host = "embedded") -> list[Trial]:
         """Its trials: seed by seed, so that the strategies advance together."""

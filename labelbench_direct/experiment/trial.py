@@ -5,6 +5,7 @@ one line a round, is the result; ``times.jsonl`` holds what differs from run to 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -53,7 +54,7 @@ def run_trial(trial: Trial, folder: Path, settings: Settings) -> Outcome:
 
     Raises OSError where the disk refuses, and ValueError where what is there is not this trial's.
     """
-    path = folder / trial.identifier
+    path = folder.resolve() / trial.identifier  # LabelBench's host changes the working directory
     path.mkdir(parents=True, exist_ok=True)
     if is_finished(path):
         check_header(trial, path)
@@ -65,7 +66,8 @@ def run_trial(trial: Trial, folder: Path, settings: Settings) -> Outcome:
         notes = _repair(path)
         if not is_finished(path):  # the runner that had the lease before may have ended it
             check_header(trial, path)
-            notes += _play(trial, path, lease, settings)
+            with _output_of(trial, path):
+                notes += _play(trial, path, lease, settings)
         lease.discard()
     return Outcome(trial.identifier, "finished", tuple(notes))
 
@@ -123,6 +125,17 @@ def _repair(path: Path) -> list[str]:
         for name in (ROUNDS, TIMES)
         if (count := cut_half_line(path / name))
     ]
+
+
+@contextlib.contextmanager
+def _output_of(trial: Trial, path: Path) -> Iterator[None]:
+    """What LabelBench prints goes to a file of the trial's: it prints a lot."""
+    if trial.host == "embedded":
+        yield
+        return
+    log = path / "labelbench.log"
+    with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        yield
 
 
 def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from labelbench_direct.hosts.labelbench.bridges import apply_bridges
 from labelbench_direct.hosts.labelbench.checkout import LAUNCHERS, SCRIPTS
 
-_REGISTRIES = (
+REGISTRIES = (
     "LabelBench.dataset.datasets",
     "LabelBench.model.model",
     "LabelBench.corrupter.corrupter",
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
         _run_launcher(program)
         return
     apply_bridges(Path.cwd())
-    for registry in _REGISTRIES:  # LabelBench's own come first, so that nothing of theirs is filed over ours
+    for registry in REGISTRIES:  # LabelBench's own come first, so that nothing of theirs is filed over ours
         importlib.import_module(registry)
     from labelbench_direct.hosts.labelbench import configurations, plugin
 

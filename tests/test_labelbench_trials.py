@@ -1,0 +1,72 @@
+"""Trials on LabelBench's own parts: the indices of its own ``main.py``, and going on in the middle.
+
+Needs a checkout, and what LabelBench imports; seen to pass with LabelBench's commit 9e23393.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from labelbench_direct.experiment.storage import read_lines
+
+HOME = os.environ.get("LABELBENCH_HOME")
+EXPERIMENT = {
+    "dataset": "digits_imb_3",
+    "seeds": [7],
+    "batch_size": 40,
+    "rounds": 3,
+    "parallel": [20],
+    "model": {"name": "linear_digits.json"},
+}
+CASES = {  # strategy, trainer, noise
+    "passive": ("direct", "digits/passive/linear.json", 0.1),
+    "flexmatch": ("direct", "digits/flexmatch/linear.json", 0),
+    "their margin": ("margin", "digits/passive/linear.json", 0.1),
+}
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "labelbench_direct.cli", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.labelbench
+@pytest.mark.skipif(HOME is None, reason="LABELBENCH_HOME names no LabelBench checkout")
+@pytest.mark.parametrize("case", CASES)
+def test_indices_equal_those_of_main_and_so_do_they_after_an_interruption(tmp_path, case):
+    strategy, trainer, noise = CASES[case]
+    for folder in ("their data", "our data"):  # LabelBench draws from its generators while it fills its caches
+        (tmp_path / folder).mkdir()
+    config = tmp_path / "strategy.json"
+    config.write_text(json.dumps({"strategy_name": strategy, **({"B1": 20} if strategy == "direct" else {})}))
+    run("labelbench", "--device", "cpu", "--wandb", "disabled", "--log", tmp_path / "main", "--", "--seed", 7,
+        "--wandb_name", "none", "--dataset", "digits_imb_3", "--data_dir", tmp_path / "their data",
+        "--metric", "multi_class",
+        "--batch_size", 40, "--num_batch", 3, "--classifier_model_config", "linear_digits.json",
+        "--strategy_config", config, "--trainer_config", trainer,
+        "--corrupter_config", "noisy_random.json" if noise else "noiseless.json")  # fmt: skip
+    (log,) = (tmp_path / "main").rglob("*.jsonl")
+    theirs = [line for line in read_lines(log) if line["kind"] == "round"]
+
+    experiment = tmp_path / "experiment.json"
+    stated = {**EXPERIMENT, "strategies": [strategy], "trainer": {"name": trainer}, "noise": [noise]}
+    experiment.write_text(json.dumps(stated))
+    arguments = ("compare", "--experiment", experiment, "--host", "labelbench", "--device", "cpu",
+                 "--data-dir", tmp_path / "our data",
+                 "--output", tmp_path / "ours", "--workers", 1)  # fmt: skip
+    run(*arguments)
+    (rounds,) = (tmp_path / "ours").glob("*/rounds.jsonl")
+    ours = read_lines(rounds)
+    assert [line["indices"] for line in ours] == [line["indices"] for line in theirs]
+    assert [line["labels"] for line in ours] == [line["labels"] for line in theirs]
+    assert [line["metrics"]["Test Accuracy"] for line in ours] == [line["metrics"]["Test Accuracy"] for line in theirs]
+
+    whole = rounds.read_bytes()
+    rounds.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]) + b"{half")
+    run(*arguments)
+    assert rounds.read_bytes() == whole
