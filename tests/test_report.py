@@ -15,7 +15,7 @@ import pytest
 
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.storage import append_line, write_whole
-from labelbench_direct.experiment.trial import versions
+from labelbench_direct.experiment.trial import Settings, versions
 from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report.figures import class_bins
 from labelbench_direct.report.groups import families, group, usable
@@ -55,7 +55,7 @@ def make_trial(folder, name, seed, height, *, noise=0.1, rounds=4, done=None, ba
     # fmt: on
     path = folder / f"{name}-seed{seed}-{noise}-{len(list(folder.glob('*')))}"
     path.mkdir(parents=True)
-    write_whole(path / "trial.json", {**header, "versions": versions()})
+    write_whole(path / "trial.json", {**header, "versions": versions(Settings())})
     write_whole(path / "pool.json", {"examples": 145, "classes": list("abcd"), "class_counts": CLASSES})
     rng = np.random.default_rng(seed)
     done = rounds if done is None else done

@@ -24,6 +24,7 @@ from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sinks import Sinks
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
 from labelbench_direct.hosts.embedded.loop import PastRound, Round, run_rounds
+from labelbench_direct.hosts.labelbench.checkout import commit_of
 from labelbench_direct.labelbench import ALInput
 
 HEADER, POOL, ROUNDS, TIMES = "trial.json", "pool.json", "rounds.jsonl", "times.jsonl"
@@ -57,7 +58,7 @@ def run_trial(trial: Trial, folder: Path, settings: Settings) -> Outcome:
     path = folder.resolve() / trial.identifier  # LabelBench's host changes the working directory
     path.mkdir(parents=True, exist_ok=True)
     if is_finished(path):
-        check_header(trial, path)
+        check_header(trial, path, settings)
         return Outcome(trial.identifier, "finished")
     lease = Lease.acquire(path)
     if lease is None:
@@ -65,7 +66,7 @@ def run_trial(trial: Trial, folder: Path, settings: Settings) -> Outcome:
     with lease:
         notes = _repair(path)
         if not is_finished(path):  # the runner that had the lease before may have ended it
-            check_header(trial, path)
+            check_header(trial, path, settings)
             with _output_of(trial, path):
                 notes += _play(trial, path, lease, settings)
         lease.discard()
@@ -78,12 +79,13 @@ def is_finished(path: Path) -> bool:
     return bool(rounds) and bool(rounds[-1]["last"])
 
 
-def check_header(trial: Trial, path: Path) -> None:
+def check_header(trial: Trial, path: Path, settings: Settings) -> None:
     """Write ``trial.json``, or where it is there raise ValueError unless it is this trial's and of these versions.
 
     Another version may end differently what this one began, so an unfinished trial is not continued by it.
     """
-    header = {**asdict(trial), "versions": versions()}
+    now = versions(settings)
+    header = {**asdict(trial), "versions": now}
     file = path / HEADER
     if not file.exists():
         if (path / ROUNDS).exists():
@@ -101,17 +103,19 @@ def check_header(trial: Trial, path: Path) -> None:
             f"{file} was edited: its folder's name stands for another configuration ({', '.join(changed)} differs). "
             "Restore it, or move the folder away; a changed experiment makes folders of its own"
         )
-    if found_versions != header["versions"] and not is_finished(path):
-        differing = {name: (found_versions.get(name), now) for name, now in versions().items()}
-        text = ", ".join(f"{name} {then}, now {now}" for name, (then, now) in differing.items() if then != now)
+    if found_versions != now and not is_finished(path):
+        names = [name for name in {**found_versions, **now} if found_versions.get(name) != now.get(name)]
+        text = ", ".join(f"{name} {found_versions.get(name)}, now {now.get(name)}" for name in names)
         raise ValueError(
             f"{path} was begun with other versions ({text}): finish it with those, or move the folder away"
         )
 
 
-def versions() -> dict[str, str]:
-    """The versions that results depend on."""
+def versions(settings: Settings) -> dict[str, str]:
+    """The versions that results depend on, LabelBench's commit among them where it is the host."""
+    home = settings.labelbench_home
     return {
+        **({"LabelBench": commit_of(Path(home)) or "unknown"} if home else {}),
         "labelbench_direct": labelbench_direct.__version__,
         "python": ".".join(platform.python_version_tuple()[:2]),
         **{name: importlib.metadata.version(name) for name in _PACKAGES},

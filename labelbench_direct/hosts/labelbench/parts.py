@@ -84,6 +84,7 @@ def make_parts(
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True
     np.random.seed(seed + 42)  # noqa: NPY002  # the generator that LabelBench draws from
+    random.seed(seed)  # its strong augmentation draws from this one, which main.py leaves unseeded
 
     dataset = modules["datasets"].get_dataset(dataset_name, data_folder)
     classifier = {**_as_labelbench("model", model), "num_output": dataset.get_num_classes()}
