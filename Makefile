@@ -24,7 +24,7 @@ figures: $(READY)  ## the twins of the paper's figures 4, 5 and 6, on real image
 	done
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .
