@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test lint bench bench-strategies mutants torture clean
+.PHONY: help compare figures test lint bench bench-strategies mutants torture clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -18,8 +18,13 @@ $(READY): setup.cfg pyproject.toml
 compare: $(READY)  ## compare strategies on real images: results/*/curves.png
 	$(BIN)/labelbench-direct compare
 
+figures: $(READY)  ## the twins of the paper's figures 4, 5 and 6, on real images, in minutes: results/fig*_twin/
+	for figure in 09 13 15 18 23 06; do \
+		$(BIN)/labelbench-direct compare --experiment configs/experiments/fig$${figure}_twin.json || exit; \
+	done
+
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .

@@ -101,7 +101,8 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what = parser.add_argument_group("what to compare")
     add = what.add_argument
     add("--experiment", type=Path, metavar="FILE", help="a JSON file that states all of what follows")
-    add("--dataset", help=f"digits or mnist5k, with or without _imb_K (K - 1 rare classes) or _lt "
+    add("--dataset", help=f"digits, mnist5k, cifar10, cifar100, svhn, pathmnist or folder:path=PATH, with or without "
+        "_imb_K (K - 1 rare classes) or _lt "
         f"(default: {default.dataset})")  # fmt: skip
     add("--strategies", nargs="+", metavar="NAME[:KEY=VALUE,...]",
         help=f"the first is compared with the others; all, or some of {', '.join(STRATEGIES)} "

@@ -1,6 +1,5 @@
-"""One profile for all property tests: at least 1,000 cases each, the same ones in every run; and LabelBench's tests.
-
-One thread for torch: such small models gain nothing from more, and lose much where other work shares the machine.
+"""One profile for all property tests: at least 1,000 cases each, the same ones in every run; LabelBench's tests; and
+one thread for torch: such small models gain nothing from more, and lose much where other work shares the machine.
 """
 
 import os

@@ -99,7 +99,7 @@ def test_impossible_experiments_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "cifar"}, "unknown data set 'cifar'; there are digits"),
+        ({"dataset": "cifar11"}, "unknown data set 'cifar11'; there are digits"),
         ({"batch_size": 5000}, "batch_size must be at most"),
         ({"model": {"name": "vit"}}, "the model's name must be one of"),
         ({"model": {"name": "mlp", "depth": 3}}, "unknown key 'depth' in the configuration of model 'mlp'"),

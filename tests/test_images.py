@@ -43,14 +43,14 @@ def scores(trainer):
 
 
 def test_one_round_of_resnet18():
-    pool = Pool(data_of())
-    options = {"name": "passive", "epochs": 10, "batch_size": 4, "learning_rate": 1e-3, "label_smoothing": 0.1}
+    pool = Pool(data_of(16))
+    options = {"name": "passive", "epochs": 8, "batch_size": 4, "learning_rate": 1e-3, "label_smoothing": 0.1}
     trainer = make_trainer(RANDOM_RESNET, options, pool, 0, "cpu")
     strategy = STRATEGIES["direct"]({"strategy_name": "direct", "B1": 2}, pool, np.random.default_rng(0))
     rounds = list(run_rounds(pool, trainer, strategy, first_batch(len(pool), 8, 0), 8, 2))
     assert [len(done.indices) for done in rounds] == [8, 8]
     assert rounds[1].metrics["Balanced Test Accuracy"] > 0.8, "the classes' colours differ"
-    assert trainer.retrieve_inputs([ALInput.TRAIN_EMBEDDING])[0].shape == (24, 512)
+    assert trainer.retrieve_inputs([ALInput.TRAIN_EMBEDDING])[0].shape == (16, 512)
 
 
 def test_resnet18_is_torchvisions_and_repeatable():

@@ -10,10 +10,10 @@ import numpy as np
 
 from labelbench_direct.core.types import Indices
 from labelbench_direct.experiment.schema import Trial
+from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.loop import GeneratorState, LoopTrainer, RandomState, first_batch
 from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
-from labelbench_direct.hosts.embedded.trainers import make_trainer
 from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, make_parts
 from labelbench_direct.labelbench import Dataset, Strategy
 from labelbench_direct.strategies import STRATEGIES

@@ -17,9 +17,10 @@ from typing import Any, Literal
 import numpy as np
 
 from labelbench_direct.core.checks import check_count
+from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
-from labelbench_direct.hosts.embedded.trainers import check_settings, make_trainer
+from labelbench_direct.hosts.embedded.trainers import check_settings
 from labelbench_direct.hosts.labelbench.parts import expand
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL

@@ -20,8 +20,8 @@ from torch import nn
 from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.hosts.embedded.config import check_flag
 from labelbench_direct.hosts.embedded.inputs import ArrayInputs, Inputs
+from labelbench_direct.hosts.embedded.network import Network, Training, classifier
 from labelbench_direct.hosts.embedded.parts import Data, Part
-from labelbench_direct.hosts.embedded.training import Network, Training, classifier
 
 ARCHITECTURE = "ViT-B-32-quickgelu"  # OpenAI's ViT-B/32 was trained with this activation
 OPENAI_WEIGHTS = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"

@@ -12,8 +12,8 @@ from torch import nn
 
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded.config import check_flag
+from labelbench_direct.hosts.embedded.network import Network, Training
 from labelbench_direct.hosts.embedded.parts import Data
-from labelbench_direct.hosts.embedded.training import Network, Training
 
 IMAGENET_FILE = "resnet18-f37072fd.pth"
 """torchvision's IMAGENET1K_V1 weights; the name holds the first digits of the file's SHA-256."""

@@ -19,9 +19,10 @@ from labelbench_direct.hosts.embedded.flexmatch import (
     SemiSupervisedTrainer,
 )
 from labelbench_direct.hosts.embedded.inputs import ArrayInputs
+from labelbench_direct.hosts.embedded.network import Network, Training, classifier
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.resnet import ResNet18
-from labelbench_direct.hosts.embedded.training import Network, PassiveTrainer, Training, best_device, classifier
+from labelbench_direct.hosts.embedded.training import PassiveTrainer, best_device
 
 Config = Mapping[str, Any]
 """``{"name": ..., options...}``, as in the files of configs/experiments."""
