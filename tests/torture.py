@@ -75,7 +75,7 @@ def _run_all(folder):
 
 
 def torture(kills, start, folder, rng, share):
-    """Run until so many kills are spent, each within a share of an undisturbed sweep's time; yields after each sweep."""
+    """Run until so many kills are spent, each within a share of a whole sweep's time; yields after each sweep."""
     began = time.monotonic()
     (folder / "whole").mkdir()
     start(folder / "whole", rng)[0](None)
