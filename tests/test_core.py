@@ -93,6 +93,7 @@ def test_scores_too_close_for_the_fast_key_are_put_right(num_classes):
         positions, ascending = order.locate(expected[::-3])
         assert positions.tolist() == list(range(2, 3000, 3))
         assert expected[::-3][ascending].tolist() == expected[2::3].tolist()
+        assert order.indices.tolist() == expected.tolist()
     assert len(orders[0].everything._wrong) > 100
 
 

@@ -60,10 +60,10 @@ class LinearGraph:
 
     def __init__(self, order: ClassOrder, k: int) -> None:
         narrow = np.min_scalar_type(len(order))
-        everything = np.arange(len(order))
-        self.indices = order.everything.indices_at(everything).astype(narrow)
+        indices = order.everything.indices
+        self.indices = indices.astype(narrow)
         self.positions = np.empty_like(self.indices)
-        self.positions[self.indices] = everything
+        self.positions[indices] = np.arange(len(order), dtype=narrow)
         self.line = OneVsRest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), len(order))
         self._k = k
         self._seen = 0

@@ -6,7 +6,7 @@ costs O(annotated), never O(N).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -37,10 +37,14 @@ class OneVsRest:
 
     def annotate(self, positions: Indices, is_class: Mask) -> OneVsRest:
         """The same with more annotated examples (any order)."""
-        positions = np.concatenate([self.positions, positions])
-        ascending = np.argsort(positions, kind="stable")  # fast for what is sorted but for its end
-        is_class = np.concatenate([self.is_class, is_class])[ascending]
-        return replace(self, positions=positions[ascending], is_class=is_class)
+        ascending = np.argsort(positions)
+        is_new = np.zeros(len(self.positions) + len(positions), dtype=bool)
+        is_new[np.searchsorted(self.positions, positions[ascending]) + np.arange(len(positions))] = True
+        all_positions, all_is_class = np.empty(len(is_new), dtype=np.int64), np.empty(len(is_new), dtype=bool)
+        all_positions[is_new], all_is_class[is_new] = positions[ascending], is_class[ascending]
+        is_old = ~is_new
+        all_positions[is_old], all_is_class[is_old] = self.positions, self.is_class
+        return OneVsRest(all_positions, all_is_class, self.size)
 
     @cached_property
     def losses(self) -> Indices:

@@ -97,6 +97,14 @@ class Stretch:
     def __len__(self) -> int:
         return len(self._ordered)
 
+    @property
+    def indices(self) -> Indices:
+        """The pool indices of all its examples, in order."""
+        indices: Indices = self._ordered & self._index_bits
+        if len(self._wrong):
+            indices[self._wrong] = self._right
+        return indices
+
     def indices_at(self, positions: Indices) -> Indices:
         """The pool indices of the examples at these positions."""
         places = positions - self._start
