@@ -282,3 +282,27 @@ def test_stretch_is_short_on_a_large_pool():
     orders = PoolOrders(probabilities)
     for k in range(5):
         assert len(known.near_best(orders[k], k, 20)[1]) < 4000
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {**dict.fromkeys(range(80, 100), True), **dict.fromkeys(range(100, 140), False), 300: False},
+        {**dict.fromkeys(range(60, 100), True), **dict.fromkeys(range(100, 120), False), 10: True},
+        {i: i < 91 or 200 <= i < 220 for i in (*range(60, 91), *range(100, 120), *range(200, 220), 230)},
+    ],
+    ids=["all annotated after the threshold", "all annotated before it", "best thresholds far apart"],
+)
+@pytest.mark.parametrize("tie", ["half", "lowest", "highest"])
+def test_stretch_grows_until_it_holds_enough(labels, tie):
+    """Annotated examples without a gap between them hold no unlabeled ones, however many of them a stretch has."""
+    score = np.linspace(0.99, 0.01, 400)
+    indices = np.array(list(labels))
+    known = Annotations(indices, np.where(list(labels.values()), 0, 1), 0)
+    order = PoolOrders(np.stack([score, 1 - score], axis=1))[0]
+    whole = known.along(order, 0)
+    line, stretch = known.near_best(order, 0, 20)
+    threshold = whole.best_threshold(tie)
+    assert line.best_threshold(tie) == threshold
+    expected = order.everything.indices_at(nearest_unlabeled(whole, threshold, 20))
+    assert stretch.indices_at(nearest_unlabeled(line, threshold, 20)).tolist() == expected.tolist()
