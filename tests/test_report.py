@@ -7,7 +7,6 @@ import pickle
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +68,17 @@ def make_trial(folder, name, seed, height, *, noise=0.1, rounds=4, done=None, ba
             path / "rounds.jsonl", record | {"selection": selection(rng) if name == "direct" and number > 1 else None}
         )
     return path
+
+
+def copy_trials(template, folder, count):
+    """So many trials of up to 25 settings, 10 strategies and 4 seeds each, all with one trial's rounds."""
+    header = json.loads((template / "trial.json").read_text())
+    for number in range(count):
+        setting, strategy, seed = number // 40, number // 4 % 10, number % 4
+        path = folder / f"{number:04d}"
+        shutil.copytree(template, path)
+        changed = {"dataset": f"data{setting}", "seed": seed, "strategy": {"strategy_name": f"s{strategy}"}}
+        (path / "trial.json").write_text(json.dumps({**header, **changed}))
 
 
 @pytest.fixture
@@ -329,20 +339,11 @@ def test_names_are_escaped(tmp_path):
     assert "<script>" not in write_report([tmp_path], tmp_path / "report").page.read_text()
 
 
-def test_a_thousand_trials_take_less_than_a_minute(tmp_path):
-    """25 settings, 10 strategies, 4 seeds; measured in this process's own time, the machine may be busy."""
+def test_a_thousand_trials_make_one_report(tmp_path):
+    """25 settings, 10 strategies, 4 seeds. How long that takes: benchmarks/report.py."""
     template = make_trial(tmp_path / "one", "direct", 0, 0.9, rounds=10)
-    header = json.loads((template / "trial.json").read_text())
-    for number in range(1000):
-        setting, strategy, seed = number // 40, number // 4 % 10, number % 4
-        path = tmp_path / "many" / f"{number:04d}"
-        shutil.copytree(template, path)
-        changed = {"dataset": f"data{setting}", "seed": seed, "strategy": {"strategy_name": f"s{strategy}"}}
-        (path / "trial.json").write_text(json.dumps({**header, **changed}))
-    started = time.process_time()
-    written = write_report([tmp_path / "many"], tmp_path / "report")
-    assert time.process_time() - started < 60
-    assert "Of 25 settings" in written.sentence
+    copy_trials(template, tmp_path / "many", 1000)
+    assert "Of 25 settings" in write_report([tmp_path / "many"], tmp_path / "report").sentence
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here to open the report in")

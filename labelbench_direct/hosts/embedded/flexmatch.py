@@ -119,9 +119,11 @@ class SemiSupervisedTrainer(PassiveTrainer):
             yield batch_loss(supervised, rows) + self.options.unlabeled_weight * loss
 
     def _start(self, num_unlabeled: int, num_steps: int) -> None:
+        """Forget what the last training knew; each kind of trainer has its own state."""
         raise NotImplementedError
 
     def _unlabeled_loss(self, rows: torch.Tensor, *logits: torch.Tensor) -> torch.Tensor:
+        """The loss of unlabeled examples, from the logits of each of ``views``; each kind of trainer has its own."""
         raise NotImplementedError
 
 

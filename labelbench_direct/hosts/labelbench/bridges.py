@@ -57,7 +57,7 @@ def _lend_pkg_resources() -> None:
     import packaging.version
 
     lent = ModuleType("pkg_resources")
-    lent.packaging = packaging  # type: ignore[attr-defined]
+    lent.packaging = packaging  # type: ignore[attr-defined]  # a module made here has no declared names
     sys.modules["pkg_resources"] = lent
     try:
         importlib.import_module("clip")
@@ -108,7 +108,7 @@ def _cap_workers() -> None:
         options["num_workers"] = min(options.get("num_workers", 0), cores())
         init(self, *arguments, **options)
 
-    DataLoader.__init__ = capped  # type: ignore[method-assign]
+    DataLoader.__init__ = capped  # type: ignore[method-assign]  # what the bridge is
 
 
 def _is_cpu_asked_for(checkout: Path) -> bool:
@@ -126,7 +126,7 @@ def _stay_on_cpu() -> None:
     def stay(self: Any, *_: Any, **__: Any) -> Any:
         return self
 
-    torch.Tensor.cuda = stay  # type: ignore[method-assign]
+    torch.Tensor.cuda = stay  # type: ignore[method-assign]  # what the bridge is, in these three lines
     torch.nn.Module.cuda = stay  # type: ignore[method-assign]
     torch.cuda.amp.autocast = contextlib.nullcontext  # type: ignore[misc,assignment]
     torch.cuda.device_count = lambda: 0

@@ -65,7 +65,7 @@ def _git(checkout: Path, *arguments: str) -> str | None:
         return None  # a copy; git would answer for the repository around it
     command = ("git", "-C", str(checkout), *arguments)
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.rstrip()  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.rstrip()  # noqa: S603  # git
     except (OSError, subprocess.CalledProcessError):
         return None
 
