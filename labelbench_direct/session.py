@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.buckets import PoolOrders
 from labelbench_direct.core.checks import (
     check_budget,
     check_choice,
@@ -21,8 +22,8 @@ from labelbench_direct.core.checks import (
 from labelbench_direct.core.direct import Findings, direct
 from labelbench_direct.core.galaxy import Cuts, galaxy
 from labelbench_direct.core.options import Options
-from labelbench_direct.core.order import PoolOrders
-from labelbench_direct.core.types import Floats, Indices
+from labelbench_direct.core.scores import Scores
+from labelbench_direct.core.types import Indices
 from labelbench_direct.core.version_space import VersionSpace
 
 
@@ -140,11 +141,12 @@ class DirectSession(Session):
     ) -> None:
         scores, indices, known_labels = _checked(probabilities, labeled, labels, rng)
         parallel = check_count(parallel, "parallel", least=1)
-        budget = check_budget(budget, len(scores) - len(indices))
+        num_examples, num_classes = scores.array.shape
+        budget = check_budget(budget, num_examples - len(indices))
         self._found = Findings()
-        known = Annotations(indices, known_labels, budget)
+        known = Annotations(indices, known_labels, budget, num_examples)
         algorithm = direct(PoolOrders(scores), known, budget, parallel, rng, options or Options(), self._found)
-        super().__init__(algorithm, scores.shape[0], scores.shape[1], budget)
+        super().__init__(algorithm, num_examples, num_classes, budget)
 
     @property
     def thresholds(self) -> Mapping[int, int]:
@@ -185,20 +187,21 @@ class GalaxySession(Session):
     ) -> None:
         scores, indices, known_labels = _checked(probabilities, labeled, labels, rng)
         check_choice(cuts, "cuts", get_args(Cuts))
-        budget = check_budget(budget, len(scores) - len(indices))
-        known = Annotations(indices, known_labels, budget)
+        num_examples, num_classes = scores.array.shape
+        budget = check_budget(budget, num_examples - len(indices))
+        known = Annotations(indices, known_labels, budget, num_examples)
         algorithm = galaxy(PoolOrders(scores), known, budget, rng, cuts)
-        super().__init__(algorithm, scores.shape[0], scores.shape[1], budget)
+        super().__init__(algorithm, num_examples, num_classes, budget)
 
 
 def _checked(
     probabilities: ArrayLike, labeled: ArrayLike, labels: ArrayLike, rng: Any
-) -> tuple[Floats, Indices, Indices]:
+) -> tuple[Scores, Indices, Indices]:
     """The scores, the labeled indices and their labels, once they and the generator are known to be sound."""
     scores = check_probabilities(probabilities)
-    check_not_one_hot(scores)
-    indices = check_indices(labeled, len(scores), "labeled")
-    known_labels = check_labels(labels, indices, scores.shape[1])
+    check_not_one_hot(scores.array)
+    indices = check_indices(labeled, len(scores.array), "labeled")
+    known_labels = check_labels(labels, indices, scores.array.shape[1])
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a np.random.Generator, such as np.random.default_rng(0), got {rng!r}")
     return scores, indices, known_labels

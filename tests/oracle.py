@@ -118,13 +118,13 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options):
         low, high = initial_version_space(line)
         left, rounds, size = search_budget, math.ceil(search_budget / parallel), None
         for t in range(1, rounds + 1):
-            candidates = [i for i in range(low, high) if line[i] is None]
+            candidates = sorted(order[i] for i in range(low, high) if line[i] is None)
             if size is None:
                 size = 1 + (high - low if options.size_unit == "positions" else len(candidates))
             count = min(parallel, left, len(candidates))
             if count == 0:
                 break
-            ask([order[candidates[r]] for r in rng.choice(len(candidates), size=count, replace=False)])
+            ask(rng.choice(candidates, size=count, replace=False).tolist())
             left -= count
             line = line_of(order, k)
             target = max(1, round(size ** (1 - t / rounds)))

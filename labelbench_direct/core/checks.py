@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelbench_direct.core.scores import as_array, on_all_cores, row_blocks
+from labelbench_direct.core import passes
+from labelbench_direct.core.passes import ROW_SUM_TOLERANCE
+from labelbench_direct.core.scores import Scores, as_array, on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 
-ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
-"""How far a row of scores may be from summing to 1: softmax in half precision stays within it."""
-
-
-def check_probabilities(probabilities: Any) -> Floats:
-    """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2."""
+def check_probabilities(probabilities: Any) -> Scores:
+    """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2. Reads them once."""
+    if isinstance(probabilities, Scores):
+        return probabilities
     array = as_array(probabilities, "probabilities")
     if array.ndim != 2:
         raise ValueError(f"probabilities must have shape (examples, classes), got shape {array.shape}")
@@ -27,15 +27,19 @@ def check_probabilities(probabilities: Any) -> Floats:
         raise ValueError(f"the pool is empty: probabilities have shape {array.shape}")
     if array.shape[1] < 2:
         raise ValueError(f"probabilities need at least 2 classes (columns), got shape {array.shape}")
-    on_all_cores(_check_rows, array)
-    return array
+    highest = np.empty(len(array))
+
+    def check(part: range) -> None:
+        for place, rows in row_blocks(array, part):
+            if not passes.fastest().check_rows(passes.plain(rows), highest[place]):
+                _refuse_rows(place, rows)
+
+    on_all_cores(check, len(array))
+    return Scores(array, highest)
 
 
-def _check_rows(place: slice, rows: Floats) -> None:
+def _refuse_rows(place: slice, rows: Floats) -> None:
     """Raise for the first bad row of a block."""
-    off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
-    if rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE:  # false for not-a-number, too
-        return
     for number, row in enumerate(rows, place.start):
         if not np.isfinite(row).all():
             raise ValueError(f"probabilities must be finite, row {number} has {row[~np.isfinite(row)][0]}")

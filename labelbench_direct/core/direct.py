@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.buckets import PoolOrders
+from labelbench_direct.core.evidence import evidence_of
 from labelbench_direct.core.one_vs_rest import OneVsRest, Tie
 from labelbench_direct.core.options import Nearest, Options, ThresholdTie
-from labelbench_direct.core.order import PoolOrders
 from labelbench_direct.core.types import Indices
 from labelbench_direct.core.version_space import VersionSpace
 from labelbench_direct.core.vreduce import vreduce
@@ -44,16 +45,15 @@ def direct(
         search_budget = min(search_budget, options.min_budget_per_class)
     known_before = len(known)
 
-    for k, order in orders.each(rng.permutation(num_classes).tolist(), whole=True):
+    for k, order in orders.each(rng.permutation(num_classes).tolist()):
         spaces = found.version_spaces.setdefault(k, [])
         yield from vreduce(known, order, k, search_budget, parallel, rng, options, spaces)
 
     rest = budget - (len(known) - known_before)
-    for i, (k, order) in enumerate(orders.each(rng.permutation(num_classes).tolist(), whole=False)):
+    for i, (k, order) in enumerate(orders.each(rng.permutation(num_classes).tolist())):
         share = rest * (i + 1) // num_classes - rest * i // num_classes
-        line, stretch = known.near_best(order, k, share)
-        threshold = found.thresholds[k] = line.best_threshold(_tie(options.threshold_tie, known, k))
-        indices = stretch.indices_at(nearest_unlabeled(line, threshold, share, options.nearest))
+        tie = _tie(options.threshold_tie, known, k)
+        found.thresholds[k], indices = evidence_of(order, known, k).nearest(share, tie, options.nearest)
         for start in range(0, share, parallel):
             batch = indices[start : start + parallel]
             labels = yield batch
@@ -65,19 +65,3 @@ def _tie(tie: ThresholdTie, known: Annotations, k: int) -> Tie:
     if tie != "minority":
         return tie
     return "highest" if 2 * np.count_nonzero(known.labels == k) < len(known) else "lowest"
-
-
-def nearest_unlabeled(line: OneVsRest, threshold: int, count: int, nearest: Nearest = "position") -> Indices:
-    """The positions of the ``count`` unlabeled examples nearest to a threshold, nearest first (Alg. 2, last step).
-
-    The positions t - 1 and t are equally near to the threshold t; of equally near ones the lower comes first. With
-    ``balanced`` the sides take turns, whatever the distance, until one is exhausted.
-    """
-    here, end = line.unlabeled_before(threshold), line.unlabeled_before(line.size)
-    below = line.unlabeled_positions(np.arange(here - 1, max(here - count, 0) - 1, -1))
-    above = line.unlabeled_positions(np.arange(here, min(here + count, end)))
-    if nearest == "balanced":
-        distances = np.concatenate([np.arange(len(below)), np.arange(len(above))])
-    else:
-        distances = np.concatenate([threshold - 1 - below, above - threshold])
-    return np.concatenate([below, above])[np.argsort(distances, kind="stable")[:count]]

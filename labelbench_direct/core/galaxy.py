@@ -20,8 +20,8 @@ from typing import Literal
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.buckets import PoolOrders
 from labelbench_direct.core.one_vs_rest import OneVsRest
-from labelbench_direct.core.order import ClassOrder, PoolOrders
 from labelbench_direct.core.types import Indices, Mask
 
 Cuts = Literal["all", "reversed"]
@@ -43,7 +43,7 @@ def galaxy(
     for _ in range(budget):
         k = int(rng.integers(orders.num_classes)) if orders.num_classes > 2 else 0
         if k not in graphs:
-            graphs[k] = LinearGraph(orders[k], k)
+            graphs[k] = LinearGraph(orders.permutation(k), k)
         graph = graphs[k]
         graph.update(known)
         position = next_position(graph.line, cuts)
@@ -58,12 +58,11 @@ def galaxy(
 class LinearGraph:
     """One class's graph, and what the annotated examples say along it."""
 
-    def __init__(self, order: ClassOrder, k: int) -> None:
+    def __init__(self, order: Indices, k: int) -> None:
         narrow = np.min_scalar_type(len(order))
-        indices = order.everything.indices
-        self.indices = indices.astype(narrow)
+        self.indices = order.astype(narrow)
         self.positions = np.empty_like(self.indices)
-        self.positions[indices] = np.arange(len(order), dtype=narrow)
+        self.positions[order] = np.arange(len(order), dtype=narrow)
         self.line = OneVsRest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), len(order))
         self._k = k
         self._seen = 0

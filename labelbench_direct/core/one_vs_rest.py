@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from labelbench_direct.core.order import Stretch
 from labelbench_direct.core.types import Indices, Mask
 
 Tie = Literal["half", "lowest", "highest"]
+Nearest = Literal["position", "balanced"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,6 @@ class OneVsRest:
     positions: Indices
     is_class: Mask
     size: int
-
-    @classmethod
-    def along(cls, stretch: Stretch, indices: Indices, is_class: Mask, size: int) -> OneVsRest:
-        """The reduction of pool ``indices`` (any order), whose labels are the class where ``is_class``."""
-        positions, ascending = stretch.locate(indices)
-        return cls(positions, is_class[ascending], size)
 
     def annotate(self, positions: Indices, is_class: Mask) -> OneVsRest:
         """The same with more annotated examples (any order)."""
@@ -88,3 +82,18 @@ class OneVsRest:
             nearest = np.clip(self.size // 2, lowest, highest)
             return int(nearest[np.argmin(np.abs(2 * nearest - self.size))])
         return int(lowest[0] if tie == "lowest" else highest[-1])
+
+    def nearest_unlabeled(self, threshold: int, count: int, nearest: Nearest = "position") -> Indices:
+        """The positions of the ``count`` unlabeled examples nearest to a threshold, nearest first (Alg. 2, last step).
+
+        The positions t - 1 and t are equally near to the threshold t; of equally near ones the lower comes first. With
+        ``balanced`` the sides take turns, whatever the distance, until one is exhausted.
+        """
+        here, end = self.unlabeled_before(threshold), self.unlabeled_before(self.size)
+        below = self.unlabeled_positions(np.arange(here - 1, max(here - count, 0) - 1, -1))
+        above = self.unlabeled_positions(np.arange(here, min(here + count, end)))
+        if nearest == "balanced":
+            distances = np.concatenate([np.arange(len(below)), np.arange(len(above))])
+        else:
+            distances = np.concatenate([threshold - 1 - below, above - threshold])
+        return np.concatenate([below, above])[np.argsort(distances, kind="stable")[:count]]

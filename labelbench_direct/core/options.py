@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from labelbench_direct.core.checks import check_choice, check_count
+from labelbench_direct.core.one_vs_rest import Nearest
 from labelbench_direct.core.version_space import SizeUnit, WindowTie
 
 ThresholdTie = Literal["half", "lowest", "minority"]
-Nearest = Literal["position", "balanced"]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from labelbench_direct.core.types import Floats
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Softmax scores that were checked, and what the check found on its way."""
+
+    array: Floats
+    """(N, K), as they were handed in."""
+    highest: Floats
+    """(N,) in float64: the score of the predicted class."""
 
 
 class OnDevice:
@@ -19,6 +34,7 @@ class OnDevice:
         self.shape: tuple[int, ...] = tuple(tensor.shape)
         self.ndim = len(self.shape)
         self.dtype: np.dtype[Any] = tensor[:0].cpu().numpy().dtype
+        self.nbytes: int = tensor.element_size() * tensor.nelement()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -47,21 +63,26 @@ BLOCK = 1024
 """Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
 
 
-def row_blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Blocks of rows with their place, so that temporary arrays stay in the cache and never reach the input's size."""
-    for start in range(0, len(array), BLOCK):
-        place = slice(start, start + BLOCK)
+def row_blocks(
+    array: NDArray[Any], rows: range | None = None, size: int = BLOCK
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Blocks of ``rows`` (all, by default) with their place, so that temporary arrays stay in the cache and never
+    reach the input's size.
+    """
+    rows = range(len(array)) if rows is None else rows
+    for start in range(rows.start, rows.stop, size):
+        place = slice(start, min(start + size, rows.stop))
         yield place, array[place]
 
 
-def on_all_cores(function: Callable[[slice, NDArray[Any]], object], array: NDArray[Any]) -> None:
-    """Call the function for each block of rows, with its place, on as many blocks at once as there are cores.
+def on_all_cores(function: Callable[[range], Result], length: int) -> list[Result]:
+    """Call the function for as many parts of ``range(length)`` as there are cores, at once; the results in order.
 
-    What the function raises for the first block that it refuses is raised.
+    What the function raises for the first part that it refuses is raised.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as executor:
-        for _ in executor.map(
-            lambda start: function(slice(start, start + BLOCK), array[start : start + BLOCK]),
-            range(0, len(array), BLOCK),
-        ):
-            pass
+    cores = max(1, min(os.cpu_count() or 1, length // BLOCK))  # less than a block is not worth a thread
+    parts = [range(length * i // cores, length * (i + 1) // cores) for i in range(cores)]
+    if cores == 1:
+        return [function(part) for part in parts]
+    with ThreadPoolExecutor(cores) as executor:
+        return list(executor.map(function, parts))

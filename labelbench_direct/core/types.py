@@ -14,3 +14,6 @@ Indices: TypeAlias = NDArray[np.int64]
 """Pool indices, positions along an order, thresholds, labels or losses."""
 
 Mask: TypeAlias = NDArray[np.bool_]
+
+Codes: TypeAlias = NDArray[np.uint8]
+"""Buckets of an order, 0..255."""

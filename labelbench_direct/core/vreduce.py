@@ -8,10 +8,11 @@ from collections.abc import Generator
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.buckets import ClassOrder
+from labelbench_direct.core.evidence import evidence_of
 from labelbench_direct.core.options import Options
-from labelbench_direct.core.order import ClassOrder
 from labelbench_direct.core.types import Indices
-from labelbench_direct.core.version_space import VersionSpace, initial_version_space, shrink
+from labelbench_direct.core.version_space import VersionSpace
 
 
 def vreduce(
@@ -30,23 +31,19 @@ def vreduce(
     Appends to ``spaces`` every version space, from the first. After the last round the shrink has no effect but is
     recorded.
     """
-    line = known.along(order, k)
-    space = initial_version_space(line)
+    evidence = evidence_of(order, known, k)
+    space = evidence.initial_version_space()
     spaces.append(space)
     rounds = math.ceil(budget / parallel)  # m
-    size = space.size(line, options.size_unit)  # J - I
+    size = evidence.size(space, options.size_unit)  # J - I
     for t in range(1, rounds + 1):
-        count = min(parallel, budget, space.candidates(line))
-        if count == 0:
+        indices = evidence.draw(space, min(parallel, budget), rng)
+        if len(indices) == 0:
             return
-        positions = space.sample(line, count, rng)
-        indices = order.everything.indices_at(positions)
         labels = yield indices
         known.add(indices, labels)
-        budget -= count
-        line = line.annotate(positions, labels == k)
+        budget -= len(indices)
+        evidence.update()
         target = max(1, round(size ** (1 - t / rounds)))  # (J - I) / c^t with c = (J - I)^(1/m)
-        space = shrink(
-            space, line, target, rng, unit=options.size_unit, tie=options.window_tie, keep_best=options.keep_best
-        )
+        space = evidence.shrink(space, target, rng, options)
         spaces.append(space)

@@ -1,0 +1,141 @@
+"""Eq. 2 at the price of one pass: every class's order cut into buckets, and sorted only where that is asked for.
+
+The examples of a bucket are neighbors in the order; a byte tells an example's bucket, and the buckets' sizes tell the
+position at which each of them starts. What VReduce asks of an order (how many examples are between two thresholds, who
+is at a position) is answered by sorting the one or two buckets that it depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from labelbench_direct.core import passes
+from labelbench_direct.core.order import order_of, permutation
+from labelbench_direct.core.scores import Scores, on_all_cores, row_blocks
+from labelbench_direct.core.types import Codes, Floats, Indices
+
+NUM_BUCKETS = 256
+_SAMPLE = 2048  # examples from which the buckets are made, so that they come out about equally large
+_BLOCK = 2**19  # bytes of scores at a time, and what is computed from them: they stay in a core's cache
+
+
+class PoolOrders:
+    """The orders of all K classes over one pool.
+
+    Extra memory: an eighth of the scores' for the buckets (one byte for each score in float64), and a few numbers per
+    example. Where an eighth doesn't hold the bytes of all classes, the scores are read once for every group of classes
+    for which it does.
+    """
+
+    def __init__(self, scores: Scores, num_buckets: int = NUM_BUCKETS) -> None:
+        self._scores = scores.array
+        self.num_examples, self.num_classes = self._scores.shape
+        # With two classes the order is by score alone: by the gap to 1.
+        self._highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
+        self._num_buckets = num_buckets
+        self._together = max(1, self.num_classes * self._scores.dtype.itemsize // 8)
+        self._coded: dict[int, tuple[Codes, Indices]] = {}  # by class: codes, and where the buckets start
+
+    def each(self, classes: Sequence[int]) -> Iterator[tuple[int, ClassOrder]]:
+        """The orders of these classes, one after the other."""
+        for start in range(0, len(classes), self._together):
+            group = classes[start : start + self._together]
+            if not self._coded.keys() >= set(group):
+                self._coded.clear()  # first, so that the codes of two groups are never held
+                self._coded = self._code(range(self.num_classes) if self._together >= self.num_classes else group)
+            for k in group:
+                yield k, ClassOrder(*self._coded[k], self._scores[:, k], self._highest)
+
+    def __getitem__(self, k: int) -> ClassOrder:
+        return next(self.each([k]))[1]
+
+    def permutation(self, k: int) -> Indices:
+        """(N,) the whole order of one class: ``class_order``, fast."""
+        score = np.asarray(self._scores[:, k], dtype=np.float64)
+        return permutation(score, self._highest - score)
+
+    def _code(self, classes: Sequence[int]) -> dict[int, tuple[Codes, Indices]]:
+        """Every example's bucket in the orders of these classes, in one pass on all cores."""
+        ascending = np.sort(np.array(classes))
+        buckets = self._buckets_of_levels(ascending)
+        codes = np.empty((len(ascending), self.num_examples), dtype=np.uint8)
+        block = max(64, _BLOCK // (self.num_classes * 8))
+
+        def code(part: range) -> Indices:
+            counts = np.zeros((len(ascending), self._num_buckets), dtype=np.int64)
+            for place, rows in row_blocks(self._scores, part, block):
+                passes.fastest().encode(
+                    passes.plain(rows), self._highest[place], ascending, buckets, codes[:, place], counts
+                )
+            return counts
+
+        counts = sum(on_all_cores(code, self.num_examples))
+        starts = np.zeros((len(ascending), self._num_buckets + 1), dtype=np.int64)
+        np.cumsum(counts, axis=1, out=starts[:, 1:])
+        return {k: (codes[j], starts[j]) for j, k in enumerate(ascending.tolist())}
+
+    def _buckets_of_levels(self, classes: Indices) -> Codes:
+        """(G, NUM_LEVELS): the bucket of each level, so that a sample of the pool fills the buckets evenly."""
+        sample = slice(None, None, max(1, self.num_examples // _SAMPLE))
+        rows, highest = passes.plain(self._scores[sample]), self._highest[sample]
+        levels = passes.levels(rows[:, classes].T, highest) + np.arange(len(classes))[:, None] * passes.NUM_LEVELS
+        counts = np.bincount(levels.ravel(), minlength=len(classes) * passes.NUM_LEVELS)
+        counts = counts.reshape(len(classes), passes.NUM_LEVELS)
+        below = np.cumsum(counts, axis=1) - counts  # in the sample, at lower levels
+        return np.minimum(below * self._num_buckets // len(rows), self._num_buckets - 1).astype(np.uint8)
+
+
+class ClassOrder:
+    """One class's order of the pool.
+
+    ``codes`` (N,) the bucket of each example; ``starts`` (B+1,) the position at which each bucket starts, and N.
+    """
+
+    def __init__(self, codes: Codes, starts: Indices, score: Floats, highest: Floats) -> None:
+        """``score`` (N,) of the class, in any dtype; ``highest`` (N,) in float64."""
+        self.codes, self.starts = codes, starts
+        self.score, self.highest = score, highest
+        self.sorted_indices = np.empty(len(codes), dtype=np.int64)  # by position, in the buckets that are sorted
+        self.is_sorted = np.zeros(len(starts) - 1, dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def num_buckets(self) -> int:
+        return len(self.is_sorted)
+
+    def buckets_between(self, low: int, high: int) -> tuple[int, int]:
+        """The first and the last bucket of the thresholds ``low`` to ``high``: those at both ends may be in two."""
+        first = int(np.searchsorted(self.starts, low, side="right")) - 1
+        last = int(np.searchsorted(self.starts, high, side="left")) - 1
+        first = min(first, self.num_buckets - 1)
+        return first, max(first, last)
+
+    def indices(self, low: int, high: int) -> Indices:
+        """The pool indices at the positions ``low`` to ``high - 1``."""
+        if low < high:
+            first, last = self.buckets_between(low, high)
+            self._sort(first, last + 1)
+        return self.sorted_indices[low:high]
+
+    def indices_at(self, positions: Indices) -> Indices:
+        """The pool indices at these positions."""
+        if len(positions) == 0:
+            return positions
+        lowest = int(positions.min())
+        return self.indices(lowest, int(positions.max()) + 1)[positions - lowest]
+
+    def _sort(self, first: int, stop: int) -> None:
+        """Sort the buckets ``first`` to ``stop - 1``, as far as they are not sorted yet."""
+        missing = np.flatnonzero(~self.is_sorted[first:stop])
+        if len(missing) == 0:
+            return
+        first, stop = first + int(missing[0]), first + int(missing[-1]) + 1
+        members = passes.members(self.codes, first, stop)
+        score = self.score[members].astype(np.float64)
+        self.sorted_indices[self.starts[first] : self.starts[stop]] = members[order_of(score, self.highest[members] - score)]
+        self.is_sorted[first:stop] = True
+

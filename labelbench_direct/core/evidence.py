@@ -1,0 +1,190 @@
+"""What the labels say of one class along its order, counted by buckets: ``OneVsRest`` is made of those parts of the order
+on which an answer depends, and only these are sorted.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+
+from labelbench_direct.core import passes
+from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.buckets import ClassOrder
+from labelbench_direct.core.one_vs_rest import Nearest, OneVsRest, Tie
+from labelbench_direct.core.options import Options
+from labelbench_direct.core.types import Indices
+from labelbench_direct.core.version_space import SizeUnit, VersionSpace, initial_version_space, shrink
+
+
+class Evidence:
+    """The annotated examples of one class's order, by bucket: how many are of the class, and how many are not."""
+
+    def __init__(self, order: ClassOrder, known: Annotations, k: int) -> None:
+        self._order, self._known, self._k = order, known, k
+        self._counts = np.zeros((2, order.num_buckets), dtype=np.int64)
+        self._seen = 0
+        self.update()
+
+    def update(self) -> None:
+        """Take in the labels that came since the last time."""
+        indices, labels = self._known.since(self._seen)
+        cells = self._order.codes[indices] + self._order.num_buckets * (labels == self._k)
+        self._counts += np.bincount(cells, minlength=self._counts.size).reshape(2, -1)
+        self._seen = len(self._known)
+
+    @property
+    def everything(self) -> OneVsRest:
+        """All of it, along the whole order: the readable reference of what else is here."""
+        return self.line(0, self._order.num_buckets)
+
+    def line(self, first: int, stop: int) -> OneVsRest:
+        """The annotated examples in the buckets ``first`` to ``stop - 1``.
+
+        Positions are those of the whole order, losses are less by a constant.
+        """
+        start = int(self._order.starts[first])
+        labels = self._known.label_of[self._order.indices(start, int(self._order.starts[stop]))]
+        annotated = np.flatnonzero(labels >= 0)
+        return OneVsRest(start + annotated, labels[annotated] == self._k, len(self._order))
+
+    def initial_version_space(self) -> VersionSpace:
+        """``version_space.initial_version_space``: each end depends on two buckets."""
+        annotated = np.flatnonzero(self._counts.any(axis=0))
+        if len(annotated) == 0:
+            return VersionSpace(0, len(self._order))
+        others, members = (np.flatnonzero(counts) for counts in self._counts)
+        first_other = np.searchsorted(annotated, others[0]) if len(others) else len(annotated) - 1
+        last_member = np.searchsorted(annotated, members[-1]) if len(members) else 0
+        below, above = annotated[max(0, first_other - 1)], annotated[min(last_member + 1, len(annotated) - 1)]
+        low = initial_version_space(self.line(below, annotated[first_other] + 1)).low
+        high = initial_version_space(self.line(annotated[last_member], above + 1)).high
+        return VersionSpace(low, high)
+
+    def size(self, space: VersionSpace, unit: SizeUnit) -> int:
+        """The number of thresholds, or with ``candidates`` of those that some unlabeled example tells apart."""
+        return 1 + (space.high - space.low if unit == "positions" else len(self._candidates(space)))
+
+    def draw(self, space: VersionSpace, count: int, rng: np.random.Generator) -> Indices:
+        """``count`` of the unlabeled examples on which the thresholds disagree, or all of them when they are fewer:
+        uniformly, without replacement.
+        """
+        candidates = self._candidates(space)
+        return rng.choice(candidates, size=min(count, len(candidates)), replace=False)
+
+    def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
+        """The best threshold, and the ``count`` unlabeled examples nearest to it, nearest first."""
+        line, _ = self.near_best(VersionSpace(0, len(self._order)), count, "candidates")
+        threshold = line.best_threshold(tie)
+        return threshold, self._order.indices_at(line.nearest_unlabeled(threshold, count, nearest))
+
+    def _candidates(self, space: VersionSpace) -> Indices:
+        """The unlabeled examples on which the thresholds disagree, by ascending pool index."""
+        order = self._order
+        first, last = order.buckets_between(space.low, space.high)
+        if last <= first + 1:
+            inside = np.sort(order.indices(space.low, space.high))
+        else:
+            is_inside = (order.codes > first) & (order.codes < last)
+            is_inside[order.indices(space.low, int(order.starts[first + 1]))] = True
+            is_inside[order.indices(int(order.starts[last]), space.high)] = True
+            inside = np.flatnonzero(is_inside)
+        return inside[self._known.label_of[inside] < 0]
+
+    def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
+        """``version_space.shrink``: with ``keep_best`` it depends on what is near the thresholds of least loss."""
+        if options.keep_best:
+            line, part = self.near_best(space, size, options.size_unit)
+        else:
+            line, part = self.everything, space
+        return shrink(
+            part, line, size, rng, unit=options.size_unit, tie=options.window_tie, keep_best=options.keep_best
+        )
+
+    def near_best(
+        self, space: VersionSpace, reach: int, unit: SizeUnit
+    ) -> tuple[OneVsRest, VersionSpace]:
+        """The part of the version space that holds all its thresholds of least loss, and ``reach`` positions (or
+        candidates) before the lowest and after the highest of them, or all that there are; the annotated examples there.
+        """
+        starts = self._order.starts
+        lowest, highest = self._order.buckets_between(space.low, space.high)
+        first, last = self._best_buckets(space)
+        if unit == "positions":
+            before = starts
+        else:
+            before = starts - np.append(0, np.cumsum(self._counts.sum(axis=0)))
+        before_first = int(np.searchsorted(before, before[first] - reach, side="right")) - 1
+        beyond_last = int(np.searchsorted(before, before[last + 1] + reach, side="left"))
+        first, stop = max(lowest, min(first, before_first)), min(highest, max(last, beyond_last - 1)) + 1
+        part = VersionSpace(max(space.low, int(starts[first])), min(space.high, int(starts[stop])))
+        return self.line(first, stop), part
+
+    def _best_buckets(self, space: VersionSpace) -> tuple[int, int]:
+        """The first and the last bucket that may hold a threshold of least loss in the version space.
+
+        The loss is known where a bucket starts; inside it falls by one, at most, for each of its examples of the class.
+        """
+        others, members = self._counts
+        losses = np.append(0, np.cumsum(others - members))
+        starts = self._order.starts
+        known = losses[(space.low <= starts) & (starts <= space.high)]
+        least = known.min() if len(known) else np.inf
+        lowest, highest = self._order.buckets_between(space.low, space.high)
+        best = np.flatnonzero((losses[:-1] - members)[lowest : highest + 1] <= least)
+        return lowest + int(best[0]), lowest + int(best[-1])
+
+
+class CompiledEvidence(Evidence):
+    """The same, compiled, for the default options; for others and for what is seldom asked the code above serves."""
+
+    def __init__(self, order: ClassOrder, known: Annotations, k: int) -> None:
+        self._compiled = passes.fastest()
+        self._view: Any = None
+        super().__init__(order, known, k)
+
+    def update(self) -> None:
+        if self._view is None:
+            order = self._order
+            score = order.score if order.score.dtype != np.float16 else order.score.astype(np.float32)
+            self._view = self._compiled.View(
+                order.codes,
+                order.starts,
+                score,
+                order.highest,
+                order.sorted_indices,
+                order.is_sorted,
+                self._known.label_of,
+                self._known.unlabeled,
+                self._k,
+                self._counts,
+            )
+        self._compiled.tally(self._view, *self._known.since(self._seen))
+        self._seen = len(self._known)
+
+    def initial_version_space(self) -> VersionSpace:
+        return VersionSpace(*self._compiled.initial_version_space(self._view))
+
+    def draw(self, space: VersionSpace, count: int, rng: np.random.Generator) -> Indices:
+        total, ends = self._compiled.candidates(self._view, space.low, space.high)
+        if total == 0:
+            return ends
+        ranks = rng.choice(total, size=min(count, total), replace=False)
+        picked: Indices = self._compiled.pick(self._view, space.low, space.high, ends, ranks)
+        return picked
+
+    def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
+        if not options.keep_best or options.size_unit != "positions" or options.window_tie != "middle":
+            return super().shrink(space, size, rng, options)
+        return VersionSpace(*self._compiled.shrink(self._view, space.low, space.high, size))
+
+    def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
+        if nearest != "position":
+            return super().nearest(count, tie, nearest)
+        found: tuple[int, Indices] = self._compiled.nearest(self._view, count, get_args(Tie).index(tie))
+        return found
+
+
+def evidence_of(order: ClassOrder, known: Annotations, k: int) -> Evidence:
+    """Compiled where numba is installed."""
+    return Evidence(order, known, k) if passes.fastest() is passes else CompiledEvidence(order, known, k)
