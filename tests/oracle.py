@@ -91,7 +91,20 @@ def nearest_unlabeled(line, t, count, nearest):
     return [i for *_, i in sorted(ranked)][:count]
 
 
-def direct(probabilities, labeled, annotate, budget, parallel, rng, options):
+def draw(candidates, count, numbering, rng, small_pool):
+    """``count`` candidates, uniformly without replacement: drawn from a list, or tried in a large pool."""
+    size = len(numbering)
+    if size <= small_pool or len(candidates) * 64 <= size:
+        return rng.choice(candidates, size=count, replace=False).tolist()
+    drawn = []
+    while len(drawn) < count:
+        for number in rng.integers(size, size=8 + 2 * count * size // len(candidates)).tolist():
+            if numbering[number] in candidates and numbering[number] not in drawn:
+                drawn.append(numbering[number])
+    return drawn[:count]
+
+
+def direct(probabilities, labeled, annotate, budget, parallel, rng, options, small_pool=8192):
     """Algorithms 1 and 2, drawing from ``rng`` what the core draws: the order of classes, ranks of candidates, windows.
 
     ``annotate(index)`` gives a label, and is called for what is asked only. Returns the queries in order.
@@ -118,13 +131,13 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options):
         low, high = initial_version_space(line)
         left, rounds, size = search_budget, math.ceil(search_budget / parallel), None
         for t in range(1, rounds + 1):
-            candidates = sorted(order[i] for i in range(low, high) if line[i] is None)
+            candidates = [order[i] for i in range(low, high) if line[i] is None]
             if size is None:
                 size = 1 + (high - low if options.size_unit == "positions" else len(candidates))
             count = min(parallel, left, len(candidates))
             if count == 0:
                 break
-            ask(rng.choice(candidates, size=count, replace=False).tolist())
+            ask(draw(candidates, count, class_order(probabilities, 0), rng, small_pool))
             left -= count
             line = line_of(order, k)
             target = max(1, round(size ** (1 - t / rounds)))

@@ -19,9 +19,6 @@ class Annotations:
         self.label_of = np.full(num_examples, UNLABELED, dtype=np.int32)
         """(N,) the label of each example, or ``UNLABELED``."""
         self.label_of[indices] = labels
-        self.unlabeled = np.full(num_examples, 255, dtype=np.uint8)
-        """(N,) 255 or, where ``label_of`` has a label, 0."""
-        self.unlabeled[indices] = 0
 
     def __len__(self) -> int:
         return self._count
@@ -39,7 +36,6 @@ class Annotations:
         self._indices[self._count : stop] = indices
         self._labels[self._count : stop] = labels
         self.label_of[indices] = labels
-        self.unlabeled[indices] = 0
         self._count = stop
 
     def since(self, count: int) -> tuple[Indices, Indices]:

@@ -8,6 +8,7 @@ is at a position) is answered by sorting the one or two buckets that it depends 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -33,33 +34,39 @@ class PoolOrders:
         self._scores = scores.array
         self.num_examples, self.num_classes = self._scores.shape
         # With two classes the order is by score alone: by the gap to 1.
-        self._highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
+        self.highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
         self._num_buckets = num_buckets
         self._together = max(1, self.num_classes * self._scores.dtype.itemsize // 8)
         self._coded: dict[int, tuple[Codes, Indices]] = {}  # by class: codes, and where the buckets start
+        self._room = _room(self.num_examples)
 
     def each(self, classes: Sequence[int]) -> Iterator[tuple[int, ClassOrder]]:
-        """The orders of these classes, one after the other."""
+        """The orders of these classes, one after the other: each good until the next one is taken."""
         for start in range(0, len(classes), self._together):
             group = classes[start : start + self._together]
             if not self._coded.keys() >= set(group):
                 self._coded.clear()  # first, so that the codes of two groups are never held
                 self._coded = self._code(range(self.num_classes) if self._together >= self.num_classes else group)
             for k in group:
-                yield k, ClassOrder(*self._coded[k], self._scores[:, k], self._highest)
+                yield k, ClassOrder(self, *self._coded[k], self._scores[:, k], self._room)
 
-    def __getitem__(self, k: int) -> ClassOrder:
-        return next(self.each([k]))[1]
+    @cached_property
+    def numbering(self) -> Indices:
+        """(N,) the pool in an order that does not depend on how its rows are ordered: class 0's."""
+        return self.permutation(0).astype(self._room.dtype)
 
     def permutation(self, k: int) -> Indices:
         """(N,) the whole order of one class: ``class_order``, fast."""
         score = np.asarray(self._scores[:, k], dtype=np.float64)
-        return permutation(score, self._highest - score)
+        return permutation(score, self.highest - score)
 
     def _code(self, classes: Sequence[int]) -> dict[int, tuple[Codes, Indices]]:
         """Every example's bucket in the orders of these classes, in one pass on all cores."""
         ascending = np.sort(np.array(classes))
-        buckets = self._buckets_of_levels(ascending)
+        sample = slice(None, None, max(1, self.num_examples // _SAMPLE))
+        buckets = passes.fastest().buckets_of_levels(
+            passes.plain(self._scores[sample]), self.highest[sample], ascending, self._num_buckets
+        )
         codes = np.empty((len(ascending), self.num_examples), dtype=np.uint8)
         block = max(64, _BLOCK // (self.num_classes * 8))
 
@@ -67,7 +74,7 @@ class PoolOrders:
             counts = np.zeros((len(ascending), self._num_buckets), dtype=np.int64)
             for place, rows in row_blocks(self._scores, part, block):
                 passes.fastest().encode(
-                    passes.plain(rows), self._highest[place], ascending, buckets, codes[:, place], counts
+                    passes.plain(rows), self.highest[place], ascending, buckets, codes[:, place], counts
                 )
             return counts
 
@@ -76,16 +83,6 @@ class PoolOrders:
         np.cumsum(counts, axis=1, out=starts[:, 1:])
         return {k: (codes[j], starts[j]) for j, k in enumerate(ascending.tolist())}
 
-    def _buckets_of_levels(self, classes: Indices) -> Codes:
-        """(G, NUM_LEVELS): the bucket of each level, so that a sample of the pool fills the buckets evenly."""
-        sample = slice(None, None, max(1, self.num_examples // _SAMPLE))
-        rows, highest = passes.plain(self._scores[sample]), self._highest[sample]
-        levels = passes.levels(rows[:, classes].T, highest) + np.arange(len(classes))[:, None] * passes.NUM_LEVELS
-        counts = np.bincount(levels.ravel(), minlength=len(classes) * passes.NUM_LEVELS)
-        counts = counts.reshape(len(classes), passes.NUM_LEVELS)
-        below = np.cumsum(counts, axis=1) - counts  # in the sample, at lower levels
-        return np.minimum(below * self._num_buckets // len(rows), self._num_buckets - 1).astype(np.uint8)
-
 
 class ClassOrder:
     """One class's order of the pool.
@@ -93,11 +90,12 @@ class ClassOrder:
     ``codes`` (N,) the bucket of each example; ``starts`` (B+1,) the position at which each bucket starts, and N.
     """
 
-    def __init__(self, codes: Codes, starts: Indices, score: Floats, highest: Floats) -> None:
-        """``score`` (N,) of the class, in any dtype; ``highest`` (N,) in float64."""
+    def __init__(self, pool: PoolOrders, codes: Codes, starts: Indices, score: Floats, room: Indices) -> None:
+        """``score`` (N,) of the class, in any dtype; ``room`` (N,) is written to."""
+        self.pool = pool
         self.codes, self.starts = codes, starts
-        self.score, self.highest = score, highest
-        self.sorted_indices = np.empty(len(codes), dtype=np.int64)  # by position, in the buckets that are sorted
+        self.score, self.highest = score, pool.highest
+        self.sorted_indices = room  # by position, in the buckets that are sorted
         self.is_sorted = np.zeros(len(starts) - 1, dtype=bool)
 
     def __len__(self) -> int:
@@ -119,7 +117,7 @@ class ClassOrder:
         if low < high:
             first, last = self.buckets_between(low, high)
             self._sort(first, last + 1)
-        return self.sorted_indices[low:high]
+        return self.sorted_indices[low:high].astype(np.int64)
 
     def indices_at(self, positions: Indices) -> Indices:
         """The pool indices at these positions."""
@@ -139,3 +137,8 @@ class ClassOrder:
         self.sorted_indices[self.starts[first] : self.starts[stop]] = members[order_of(score, self.highest[members] - score)]
         self.is_sorted[first:stop] = True
 
+
+
+def _room(num_examples: int) -> Indices:
+    """For a permutation of the pool, in the smaller of two integers where it holds one."""
+    return np.empty(num_examples, dtype=np.int32 if num_examples < 2**31 else np.int64)

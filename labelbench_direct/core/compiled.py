@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from labelbench_direct.core.passes import HALF, LEAST, ONE, ROW_SUM_TOLERANCE, SHIFT
+from labelbench_direct.core.passes import HALF, LEAST, NUM_LEVELS, ROW_SUM_TOLERANCE, SHIFT
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})  # sums in any order, so that they are vectorized
@@ -30,25 +30,45 @@ def check_rows(rows, highest):
 
 @njit(cache=True, nogil=True)
 def encode(rows, highest, classes, buckets, codes, counts):
-    num_classes = rows.shape[1]
-    distance = np.empty(num_classes, np.float32)
-    bits = distance.view(np.int32)
-    levels = np.empty((len(rows), num_classes), np.int16)
-    for i in range(len(rows)):
-        row, most = rows[i], highest[i]
-        for k in range(num_classes):
-            gap = most - row[k]
-            distance[k] = row[k] if gap <= 0 else min(gap, 1 - gap)
-        for k in range(num_classes):
-            gap = most - row[k]
-            level = max((bits[k] >> SHIFT) - LEAST, 0)
-            by_gap = ONE + 1 + level if gap < 0.5 else ONE + 1 + 2 * HALF - level
-            levels[i, k] = max(ONE - level, 0) if gap <= 0 else by_gap
+    levels = np.empty(rows.shape, np.int16)
+    _fill_levels(rows, highest, levels)
     for j in range(len(classes)):
         k, bucket, code, count = classes[j], buckets[j], codes[j], counts[j]
         for i in range(len(rows)):
             code[i] = bucket[levels[i, k]]
             count[code[i]] += 1
+
+
+@njit(cache=True, nogil=True)
+def _fill_levels(rows, highest, levels):
+    num_classes = rows.shape[1]
+    distance = np.empty(num_classes, np.float32)
+    bits = distance.view(np.int32)
+    for i in range(len(rows)):
+        row, most = rows[i], highest[i]
+        for k in range(num_classes):
+            gap = 1.0 - row[k] if row[k] >= most else most - row[k]
+            distance[k] = min(gap, 1 - gap)
+        for k in range(num_classes):
+            gap = 1.0 - row[k] if row[k] >= most else most - row[k]
+            level = max((bits[k] >> SHIFT) - LEAST, 0)
+            levels[i, k] = (level if gap < 0.5 else 2 * HALF - level) + (0 if row[k] >= most else 2 * HALF + 1)
+
+
+@njit(cache=True, nogil=True)
+def buckets_of_levels(rows, highest, classes, num_buckets):
+    levels = np.empty(rows.shape, np.int16)
+    _fill_levels(rows, highest, levels)
+    buckets, counts = np.empty((len(classes), NUM_LEVELS), np.uint8), np.empty(NUM_LEVELS, np.int64)
+    for j in range(len(classes)):
+        counts[:] = 0
+        for i in range(len(rows)):
+            counts[levels[i, classes[j]]] += 1
+        below = 0
+        for level in range(NUM_LEVELS):
+            buckets[j, level] = min(below * num_buckets // len(rows), num_buckets - 1)
+            below += counts[level]
+    return buckets
 
 
 class View(NamedTuple):
@@ -61,7 +81,6 @@ class View(NamedTuple):
     indices: NDArray[np.int64]
     is_sorted: NDArray[np.bool_]
     label_of: NDArray[np.int32]
-    unlabeled: NDArray[np.uint8]
     k: int
     counts: NDArray[np.int64]
 
@@ -96,51 +115,67 @@ def sort(view, first, stop):
 _ONES = np.uint64(0x0101010101010101)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _LOW_BITS = np.uint64(0x7F7F7F7F7F7F7F7F)
+_BYTE_OF_BIT = np.uint64(0x0001020304050607)  # times 256**j: j in the highest byte
 _WORDS = 8  # at a time
-
-
-@njit(cache=True, inline="always")
-def _bytes_from(word, least, is_small):
-    """The high bit of each of a word's eight bytes: whether the byte is at least ``least & 127``, or with its own high bit
-    as much as ``least``. ``least`` holds 128 - (least & 127) in every byte, ``is_small`` all bits where least < 128.
-    """
-    low = (word & _LOW_BITS) + least
-    return (word & low) | ((word | low) & is_small)
 
 
 @njit(cache=True)
 def _bound(least):
-    """What ``_bytes_from`` takes for a bound in 0..255."""
-    return np.uint64(128 - (least & 127)) * _ONES, np.uint64(0xFFFFFFFFFFFFFFFF) if least < 128 else np.uint64(0)
+    """What ``_from`` takes for a bound in 0..256: 128 less its low bits in every byte; whether it is below 128; and
+    whether a byte can reach it.
+    """
+    return (
+        np.uint64(128 - (least & 127)) * _ONES,
+        _HIGH_BITS if least < 128 else np.uint64(0),
+        _HIGH_BITS if least < 256 else np.uint64(0),
+    )
+
+
+@njit(cache=True, inline="always")
+def _from(word, bound):
+    """The high bits of those of a word's eight bytes that are at least the bound."""
+    least, is_small, is_reached = bound
+    low = (word & _LOW_BITS) + least
+    return ((word & low) | ((word | low) & is_small)) & is_reached
 
 
 @njit(cache=True)
 def _collect(codes, first, stop, starts, indices):
-    """The examples of some buckets, ascending in each. Codes are compared eight at a time, as the bytes of a word."""
+    """The examples of some buckets, ascending in each.
+
+    Codes are compared eight at a time, as the bytes of a word, and what is found is listed without branching: a branch
+    that cannot be predicted costs as much as reading a hundred codes.
+    """
     cursor = starts[first:stop].copy()
-    from_here, from_is_small = _bound(first)
-    to_here, to_is_small = _bound(min(stop, 255))
-    unbounded = np.uint64(0xFFFFFFFFFFFFFFFF) if stop == 256 else np.uint64(0)
+    low, high = _bound(first), _bound(stop)
     num_words = len(codes) // 8
     words = codes[: 8 * num_words].view(np.uint64)
-    for block in range(0, num_words, _WORDS):
-        end = min(block + _WORDS, num_words)
+    num_blocks = num_words // _WORDS
+    blocks, num_found = np.empty(num_blocks + 1, np.int32), 0
+    for block in range(num_blocks):
         found = np.uint64(0)
-        for i in range(block, end):
-            beyond = _bytes_from(words[i], to_here, to_is_small) & ~unbounded
-            found |= _bytes_from(words[i], from_here, from_is_small) & ~beyond
-        if found & _HIGH_BITS != 0:
-            for i in range(block, end):
-                beyond = _bytes_from(words[i], to_here, to_is_small) & ~unbounded
-                if _bytes_from(words[i], from_here, from_is_small) & ~beyond & _HIGH_BITS != 0:
-                    for j in range(8 * i, 8 * i + 8):
-                        if first <= codes[j] < stop:
-                            indices[cursor[codes[j] - first]] = j
-                            cursor[codes[j] - first] += 1
-    for j in range(8 * num_words, len(codes)):
-        if first <= codes[j] < stop:
-            indices[cursor[codes[j] - first]] = j
-            cursor[codes[j] - first] += 1
+        for i in range(_WORDS * block, _WORDS * block + _WORDS):
+            found |= _from(words[i], low) & ~_from(words[i], high)
+        blocks[num_found] = block
+        num_found += found != 0
+    hits, num_hits = np.empty(_WORDS * (num_found + 1), np.int32), 0
+    for block in blocks[:num_found]:
+        for i in range(_WORDS * block, _WORDS * block + _WORDS):
+            hits[num_hits] = i
+            num_hits += (_from(words[i], low) & ~_from(words[i], high)) != 0
+    for i in hits[:num_hits]:
+        found = _from(words[i], low) & ~_from(words[i], high)
+        while found != 0:
+            lowest = found & (~found + np.uint64(1))
+            example = 8 * i + np.int64(((lowest >> np.uint64(7)) * _BYTE_OF_BIT) >> np.uint64(56))
+            bucket = codes[example] - first
+            indices[cursor[bucket]] = example
+            cursor[bucket] += 1
+            found ^= lowest
+    for example in range(8 * _WORDS * num_blocks, len(codes)):
+        if first <= codes[example] < stop:
+            indices[cursor[codes[example] - first]] = example
+            cursor[codes[example] - first] += 1
 
 
 @njit(cache=True)
@@ -214,82 +249,61 @@ def initial_version_space(view):
 
 
 @njit(cache=True)
-def candidates(view, low, high):
-    """How many there are, and those among them in buckets that are not whole in the version space, ascending."""
+def count_candidates(view, low, high):
+    """Evidence._count_candidates"""
     first, last = _buckets_between(view.starts, low, high)
-    whole = 0
+    count = 0
     for bucket in range(first + 1, last):
-        whole += view.starts[bucket + 1] - view.starts[bucket] - view.counts[0, bucket] - view.counts[1, bucket]
+        count += view.starts[bucket + 1] - view.starts[bucket] - view.counts[0, bucket] - view.counts[1, bucket]
     sort(view, first, first + 1)
     sort(view, last, last + 1)
-    begin, end = min(view.starts[first + 1], high), max(view.starts[last], low)
-    ends = np.empty(begin - low + (high - end if last > first else 0), np.int64)
-    count = 0
-    for position in range(low, begin):
-        ends[count] = view.indices[position]
-        count += view.label_of[ends[count]] < 0
+    for position in range(low, min(view.starts[first + 1], high)):
+        count += view.label_of[view.indices[position]] < 0
     if last > first:
-        for position in range(end, high):
-            ends[count] = view.indices[position]
-            count += view.label_of[ends[count]] < 0
-    return whole + count, np.sort(ends[:count])
+        for position in range(view.starts[last], high):
+            count += view.label_of[view.indices[position]] < 0
+    return count
 
 
 @njit(cache=True)
-def pick(view, low, high, ends, ranks):
-    """The candidates with these ranks, by ascending pool index."""
+def are_candidates(view, low, high, indices):
+    """Evidence._are_candidates"""
     first, last = _buckets_between(view.starts, low, high)
-    if last <= first + 1:
-        return ends[ranks]
-    from_here, from_is_small = _bound(first + 1)
-    to_here, to_is_small = _bound(last)
-    num_words = len(view.codes) // 8
-    words, unlabeled = view.codes[: 8 * num_words].view(np.uint64), view.unlabeled[: 8 * num_words].view(np.uint64)
-    picked, ascending = np.empty(len(ranks), np.int64), np.argsort(ranks)
-    before, end, wanted = 0, 0, 0  # candidates before the block, ends before it, the next of the ranks
-    for block in range(0, num_words + 1, _WORDS):
-        counts = np.uint64(0)  # in each byte
-        for i in range(block, min(block + _WORDS, num_words)):
-            inside = _bytes_from(words[i], from_here, from_is_small) & ~_bytes_from(words[i], to_here, to_is_small)
-            counts += ((inside & unlabeled[i]) >> np.uint64(7)) & _ONES
-        stop = 8 * (block + _WORDS) if block + _WORDS < num_words else len(view.codes)
-        next_end = end
-        while next_end < len(ends) and ends[next_end] < stop:
-            next_end += 1
-        inside_block = np.int64((counts * _ONES) >> np.uint64(56)) + next_end - end
-        if stop == len(view.codes) or ranks[ascending[wanted]] < before + inside_block:
-            rank = before
-            for i in range(8 * block, stop):
-                if end < next_end and ends[end] == i:
-                    end += 1
-                elif not (first < view.codes[i] < last and view.label_of[i] < 0):
-                    continue
-                if rank == ranks[ascending[wanted]]:
-                    picked[ascending[wanted]] = i
-                    wanted += 1
-                    if wanted == len(ranks):
-                        return picked
-                rank += 1
-        before, end = before + inside_block, next_end
-    return picked
+    are = np.zeros(len(indices), np.bool_)
+    for i in range(len(indices)):
+        code = view.codes[indices[i]]
+        if view.label_of[indices[i]] < 0 and first <= code <= last:
+            are[i] = True
+            if code == first or code == last:
+                position = view.starts[code]
+                while view.indices[position] != indices[i]:
+                    position += 1
+                are[i] = low <= position < high
+    return are
 
 
 @njit(cache=True)
-def _best_steps(view, low, high):
+def _losses(view):
+    """The loss of the thresholds at which buckets start, less a constant."""
+    losses = np.zeros(len(view.starts), np.int64)
+    for bucket in range(len(view.starts) - 1):
+        losses[bucket + 1] = losses[bucket] + view.counts[0, bucket] - view.counts[1, bucket]
+    return losses
+
+
+@njit(cache=True)
+def _best_steps(view, losses, low, high):
     """The steps of least loss in the version space: the first and the last threshold of each.
 
-    The loss is known where a bucket starts; inside it falls by one, at most, for each of its examples of the class. Only
-    buckets in which it may be the least are sorted.
+    Inside a bucket the loss falls by one, at most, for each of its examples of the class. Only buckets in which it may be
+    the least are sorted.
     """
-    others, members = view.counts[0], view.counts[1]
-    num_buckets, least = len(others), np.int64(2**62)
-    losses = np.zeros(num_buckets + 1, np.int64)
-    for bucket in range(num_buckets + 1):
+    members, least = view.counts[1], np.int64(2**62)
+    for bucket in range(len(view.starts)):
         if low <= view.starts[bucket] <= high:
             least = min(least, losses[bucket])
-        if bucket < num_buckets:
-            losses[bucket + 1] = losses[bucket] + others[bucket] - members[bucket]
-    lowest, highest = np.empty(members.sum() + num_buckets, np.int64), np.empty(members.sum() + num_buckets, np.int64)
+    most = members.sum() + len(view.starts)
+    lowest, highest = np.empty(most, np.int64), np.empty(most, np.int64)
     count = 0
     first, last = _buckets_between(view.starts, low, high)
     for bucket in range(first, last + 1):
@@ -318,51 +332,90 @@ def _best_steps(view, low, high):
 
 @njit(cache=True)
 def shrink(view, low, high, size):
-    """Evidence.shrink, where the best is kept and the middle of equally good sub-intervals taken."""
-    lowest, highest = _best_steps(view, low, high)
+    """Evidence.shrink, where the best is kept and the middle of equally good sub-intervals taken.
+
+    The first thresholds of sub-intervals are tried bucket by bucket, and only where the worse end may be as good as the
+    best found.
+    """
+    losses = _losses(view)
+    lowest, highest = _best_steps(view, losses, low, high)
     width = max(min(size - 1, high - low), highest[-1] - lowest[0])
     from_here, to_here = max(low, highest[-1] - width), min(lowest[0], high - width)
-    starts, losses = _steps(view, from_here, to_here + width)
-    least, total = np.int64(2**62), 0
-    for is_second_time in (False, True):  # find the least worse end; then the middle of the sub-intervals that have it
-        rank = (total - 1) // 2
-        start, i, j = from_here, 0, np.searchsorted(starts, from_here + width, side="right") - 1
-        while start <= to_here:
-            turn = to_here + 1
-            if i + 1 < len(starts):
-                turn = min(turn, starts[i + 1])
-            if j + 1 < len(starts):
-                turn = min(turn, starts[j + 1] - width)
-            worse = max(losses[i], losses[j])
-            if is_second_time and worse == least:
-                if rank < turn - start:
-                    return start + rank, start + rank + width
-                rank -= turn - start
-            elif worse < least:
-                least, total = worse, turn - start
-            elif worse == least:
-                total += turn - start
-            start = turn
-            i += i + 1 < len(starts) and starts[i + 1] == start
-            j += j + 1 < len(starts) and starts[j + 1] == start + width
+    starts = view.starts
+    most = 2 * len(starts)
+    turns, floors = np.empty(most, np.int64), np.empty(most, np.int64)
+    first, _ = _buckets_between(starts, from_here, from_here)
+    last, _ = _buckets_between(starts, from_here + width, from_here + width)
+    count, turn = 0, from_here
+    while turn <= to_here:  # from each turn to the next one both ends stay in one bucket
+        turns[count] = turn
+        floors[count] = max(losses[first] - view.counts[1, first], losses[last] - view.counts[1, last])
+        count += 1
+        turn = min(starts[first + 1], starts[last + 1] - width, to_here + 1)
+        while turn <= to_here and first + 2 < len(starts) and starts[first + 1] <= turn:
+            first += 1
+        while turn <= to_here and last + 2 < len(starts) and starts[last + 1] - width <= turn:
+            last += 1
+        if turn == turns[count - 1]:
+            break  # both ends are at the end of the order
+    turns[count] = to_here + 1
+    least = np.int64(2**62)
+    begin = np.argmin(floors[:count])
+    for i in range(count):
+        part = begin if i == 0 else (i - 1 if i <= begin else i)
+        if floors[part] <= least:
+            least = min(least, _worse_ends(view, losses, turns[part], turns[part + 1], width, 0, -1)[0])
+    total = 0
+    for part in range(count):
+        if floors[part] <= least:
+            total += _worse_ends(view, losses, turns[part], turns[part + 1], width, least, -1)[1]
+    rank = (total - 1) // 2
+    for part in range(count):
+        if floors[part] <= least:
+            _, here, start = _worse_ends(view, losses, turns[part], turns[part + 1], width, least, rank)
+            if rank < here:
+                return start, start + width
+            rank -= here
     return low, high
 
 
 @njit(cache=True)
-def _steps(view, low, high):
-    """The loss of the thresholds ``low`` to ``high``, less a constant: where its steps start, and their values."""
-    if low < high:
-        first, last = _buckets_between(view.starts, low, high)
-        sort(view, first, last + 1)
-    starts, losses = np.empty(high - low + 1, np.int64), np.empty(high - low + 1, np.int64)
-    starts[0], losses[0] = low, 0
-    count = 0
-    for position in range(low, high):
-        label = view.label_of[view.indices[position]]
-        if label >= 0:
+def _worse_ends(view, losses, start, stop, width, least, rank):
+    """Of the sub-intervals that start from ``start`` to ``stop - 1``: the least loss of a worse end; how many have the
+    loss ``least`` there, and where the one of them with this rank starts.
+    """
+    size = len(view.codes)
+    at_low, at_high = _loss_at(view, losses, start), _loss_at(view, losses, start + width)
+    smallest, count, ranked = np.int64(2**62), 0, -1
+    for low in range(start, stop):
+        worse = max(at_low, at_high)
+        smallest = min(smallest, worse)
+        if worse == least:
+            if count == rank:
+                ranked = low
             count += 1
-            starts[count], losses[count] = position + 1, losses[count - 1] + (-1 if label == view.k else 1)
-    return starts[: count + 1], losses[: count + 1]
+        if low + 1 < stop:
+            at_low += _step_at(view, low)
+            at_high += _step_at(view, low + width) if low + width < size else 0
+    return smallest, count, ranked
+
+
+@njit(cache=True)
+def _loss_at(view, losses, threshold):
+    """The loss of any threshold, less the same constant."""
+    bucket, _ = _buckets_between(view.starts, threshold, threshold)
+    sort(view, bucket, bucket + 1)
+    loss = losses[bucket]
+    for position in range(view.starts[bucket], threshold):
+        loss += _step_at(view, position)
+    return loss
+
+
+@njit(cache=True)
+def _step_at(view, position):
+    """What the loss rises by behind a position."""
+    label = view.label_of[view.indices[position]]
+    return 0 if label < 0 else (-1 if label == view.k else 1)
 
 
 HALF_TIE, LOWEST_TIE, HIGHEST_TIE = 0, 1, 2
@@ -372,7 +425,7 @@ HALF_TIE, LOWEST_TIE, HIGHEST_TIE = 0, 1, 2
 def nearest(view, count, tie):
     """Evidence.nearest, by position."""
     size = len(view.codes)
-    lowest, highest = _best_steps(view, 0, size)
+    lowest, highest = _best_steps(view, _losses(view), 0, size)
     threshold = lowest[0] if tie == LOWEST_TIE else highest[-1]
     if tie == HALF_TIE:
         threshold = min(max(size // 2, lowest[0]), highest[0])

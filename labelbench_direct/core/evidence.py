@@ -13,8 +13,14 @@ from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.buckets import ClassOrder
 from labelbench_direct.core.one_vs_rest import Nearest, OneVsRest, Tie
 from labelbench_direct.core.options import Options
-from labelbench_direct.core.types import Indices
+from labelbench_direct.core.types import Indices, Mask
 from labelbench_direct.core.version_space import SizeUnit, VersionSpace, initial_version_space, shrink
+
+
+SMALL_POOL = 8192
+"""Pools up to this size are sorted as a whole rather than tried."""
+RARE = 64
+"""Candidates are rare where they are at most one in so many examples."""
 
 
 class Evidence:
@@ -63,14 +69,28 @@ class Evidence:
 
     def size(self, space: VersionSpace, unit: SizeUnit) -> int:
         """The number of thresholds, or with ``candidates`` of those that some unlabeled example tells apart."""
-        return 1 + (space.high - space.low if unit == "positions" else len(self._candidates(space)))
+        return 1 + (space.high - space.low if unit == "positions" else self._count_candidates(space))
 
     def draw(self, space: VersionSpace, count: int, rng: np.random.Generator) -> Indices:
         """``count`` of the unlabeled examples on which the thresholds disagree, or all of them when they are fewer:
         uniformly, without replacement.
+
+        The order of the pool's rows is irrelevant: few candidates are listed along the order, and many found by trying
+        examples at random, numbered along the order of class 0.
         """
-        candidates = self._candidates(space)
-        return rng.choice(candidates, size=min(count, len(candidates)), replace=False)
+        order, pool_size = self._order, len(self._order)
+        total = self._count_candidates(space)
+        count = min(count, total)
+        if count == 0:
+            return np.zeros(0, dtype=np.int64)
+        if pool_size <= SMALL_POOL or total * RARE <= pool_size:
+            listed = self._listed(space)
+            return rng.choice(listed, size=count, replace=False)
+        drawn: dict[int, None] = {}
+        while len(drawn) < count:
+            tried = order.pool.numbering[rng.integers(pool_size, size=8 + 2 * count * pool_size // total)]
+            drawn.update(dict.fromkeys(tried[self._are_candidates(space, tried)].tolist()))
+        return np.fromiter(drawn, dtype=np.int64, count=count)
 
     def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
         """The best threshold, and the ``count`` unlabeled examples nearest to it, nearest first."""
@@ -78,18 +98,30 @@ class Evidence:
         threshold = line.best_threshold(tie)
         return threshold, self._order.indices_at(line.nearest_unlabeled(threshold, count, nearest))
 
-    def _candidates(self, space: VersionSpace) -> Indices:
-        """The unlabeled examples on which the thresholds disagree, by ascending pool index."""
-        order = self._order
-        first, last = order.buckets_between(space.low, space.high)
-        if last <= first + 1:
-            inside = np.sort(order.indices(space.low, space.high))
-        else:
-            is_inside = (order.codes > first) & (order.codes < last)
-            is_inside[order.indices(space.low, int(order.starts[first + 1]))] = True
-            is_inside[order.indices(int(order.starts[last]), space.high)] = True
-            inside = np.flatnonzero(is_inside)
+    def _listed(self, space: VersionSpace) -> Indices:
+        """The candidates along the order."""
+        inside = self._order.indices(space.low, space.high)
         return inside[self._known.label_of[inside] < 0]
+
+    def _count_candidates(self, space: VersionSpace) -> int:
+        first, last = self._order.buckets_between(space.low, space.high)
+        whole = slice(first + 1, last)
+        unlabeled = np.diff(self._order.starts)[whole].sum() - self._counts[:, whole].sum()
+        return int(unlabeled) + len(self._in_part(space, first, last))
+
+    def _in_part(self, space: VersionSpace, first: int, last: int) -> Indices:
+        """The candidates in the version space's first and last bucket, which need not be in it as a whole."""
+        order = self._order
+        if last <= first + 1:
+            return self._listed(space)
+        ends = (space.low, int(order.starts[first + 1])), (int(order.starts[last]), space.high)
+        return np.concatenate([self._listed(VersionSpace(*end)) for end in ends])
+
+    def _are_candidates(self, space: VersionSpace, indices: Indices) -> Mask:
+        first, last = self._order.buckets_between(space.low, space.high)
+        codes = self._order.codes[indices]
+        is_inside: Mask = (first < codes) & (codes < last) & (self._known.label_of[indices] < 0)
+        return is_inside | np.isin(indices, self._in_part(space, first, last))
 
     def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
         """``version_space.shrink``: with ``keep_best`` it depends on what is near the thresholds of least loss."""
@@ -155,7 +187,6 @@ class CompiledEvidence(Evidence):
                 order.sorted_indices,
                 order.is_sorted,
                 self._known.label_of,
-                self._known.unlabeled,
                 self._k,
                 self._counts,
             )
@@ -165,13 +196,19 @@ class CompiledEvidence(Evidence):
     def initial_version_space(self) -> VersionSpace:
         return VersionSpace(*self._compiled.initial_version_space(self._view))
 
-    def draw(self, space: VersionSpace, count: int, rng: np.random.Generator) -> Indices:
-        total, ends = self._compiled.candidates(self._view, space.low, space.high)
-        if total == 0:
-            return ends
-        ranks = rng.choice(total, size=min(count, total), replace=False)
-        picked: Indices = self._compiled.pick(self._view, space.low, space.high, ends, ranks)
-        return picked
+    def _listed(self, space: VersionSpace) -> Indices:
+        if space.low < space.high:
+            first, last = self._order.buckets_between(space.low, space.high)
+            self._compiled.sort(self._view, first, last + 1)
+        return super()._listed(space)
+
+    def _count_candidates(self, space: VersionSpace) -> int:
+        count: int = self._compiled.count_candidates(self._view, space.low, space.high)
+        return count
+
+    def _are_candidates(self, space: VersionSpace, indices: Indices) -> Mask:
+        are: Mask = self._compiled.are_candidates(self._view, space.low, space.high, indices)
+        return are
 
     def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
         if not options.keep_best or options.size_unit != "positions" or options.window_tie != "middle":

@@ -20,9 +20,9 @@ SHIFT = 23 - 6
 """What is cut off a float32's bits: 64 levels are left to every power of two."""
 LEAST = (127 - 30) << 6
 """The level of 2**-30, which everything smaller shares."""
-ONE = (127 << 6) - LEAST
 HALF = (126 << 6) - LEAST
-NUM_LEVELS = ONE + 2 + 2 * HALF
+"""The level of 1/2."""
+NUM_LEVELS = 2 * (2 * HALF + 1)
 
 
 @cache
@@ -62,15 +62,27 @@ def encode(rows: Floats, highest: Floats, classes: Indices, buckets: Codes, code
 def levels(score: Floats, highest: Floats) -> Indices:
     """Integers in 0..NUM_LEVELS-1 that never decrease along the order of Eq. 2.
 
-    First what is predicted, by descending score, then the rest by ascending gap to the highest score. Levels are
-    logarithmic, of the gap below 1/2 and of 1 - gap above, for a trained network's scores are close to 0 or to 1.
+    First what is predicted, by ascending gap of its score to 1, then the rest by ascending gap to the highest score.
+    Levels are logarithmic, of a gap below 1/2 and of what is left to 1 above: a trained network's scores are close to
+    0 or to 1.
     """
     gap = highest - score.astype(np.float64)
     predicted = gap <= 0
-    distance = np.where(predicted, score, np.minimum(gap, 1 - gap)).astype(np.float32)
-    level = np.maximum((distance.view(np.int32) >> SHIFT) - LEAST, 0)
-    by_gap = np.where(gap < 0.5, ONE + 1 + level, ONE + 1 + 2 * HALF - level)
-    return np.where(predicted, np.maximum(ONE - level, 0), by_gap)
+    gap = np.where(predicted, 1.0 - score, gap)
+    level = np.maximum((np.minimum(gap, 1 - gap).astype(np.float32).view(np.int32) >> SHIFT) - LEAST, 0)
+    return np.where(gap < 0.5, level, 2 * HALF - level) + np.where(predicted, 0, 2 * HALF + 1)
+
+
+def buckets_of_levels(rows: Floats, highest: Floats, classes: Indices, num_buckets: int) -> Codes:
+    """(G, NUM_LEVELS): the bucket of each level in the orders of ``classes`` (G,), so that the examples with scores
+    ``rows`` fill the buckets as evenly as levels can.
+    """
+    buckets = np.empty((len(classes), NUM_LEVELS), dtype=np.uint8)
+    for bucket, k in zip(buckets, classes, strict=True):
+        counts = np.bincount(levels(rows[:, k], highest), minlength=NUM_LEVELS)
+        below = np.cumsum(counts) - counts
+        bucket[:] = np.minimum(below * num_buckets // len(rows), num_buckets - 1)
+    return buckets
 
 
 def members(codes: Codes, first: int, stop: int) -> Indices:
