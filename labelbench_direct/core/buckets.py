@@ -19,7 +19,6 @@ from labelbench_direct.core.types import Codes, Floats, Indices
 
 NUM_BUCKETS = 256
 _SAMPLE = 2048  # examples from which the buckets are made, so that they come out about equally large
-_BLOCK = 2**19  # bytes of scores at a time, and what is computed from them: they stay in a core's cache
 
 
 class PoolOrders:
@@ -68,11 +67,10 @@ class PoolOrders:
             passes.plain(self._scores[sample]), self.highest[sample], ascending, self._num_buckets
         )
         codes = np.empty((len(ascending), self.num_examples), dtype=np.uint8)
-        block = max(64, _BLOCK // (self.num_classes * 8))
 
         def code(part: range) -> Indices:
             counts = np.zeros((len(ascending), self._num_buckets), dtype=np.int64)
-            for place, rows in row_blocks(self._scores, part, block):
+            for place, rows in row_blocks(self._scores, part):
                 passes.fastest().encode(
                     passes.plain(rows), self.highest[place], ascending, buckets, codes[:, place], counts
                 )

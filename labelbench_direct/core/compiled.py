@@ -108,7 +108,7 @@ def sort(view, first, stop):
         for i in range(len(members)):
             score[i] = view.score[members[i]]
             gap[i] = view.highest[members[i]] - score[i]
-        _merge_sort(members, gap, score)
+        _sort_members(members, gap, score)
         view.is_sorted[bucket] = True
 
 
@@ -179,29 +179,70 @@ def _collect(codes, first, stop, starts, indices):
 
 
 @njit(cache=True)
-def _merge_sort(members, gap, score):
-    """Put all three into the order of Eq. 2; stable."""
-    n, run = len(members), 8
-    for start in range(0, n, run):
-        for i in range(start + 1, min(start + run, n)):
-            member, its_gap, its_score, j = members[i], gap[i], score[i], i - 1
-            while j >= start and (gap[j] > its_gap or (gap[j] == its_gap and score[j] < its_score)):
-                members[j + 1], gap[j + 1], score[j + 1] = members[j], gap[j], score[j]
-                j -= 1
-            members[j + 1], gap[j + 1], score[j + 1] = member, its_gap, its_score
+def _sort_members(members, gap, score):
+    """Put all three into the order of Eq. 2; stable.
+
+    They are dealt to as many places as there are members, where equally spread ones would be, and sorted there.
+    """
+    n = len(members)
+    if n < 2:
+        return
+    keys = gap if gap.min() < gap.max() else -score
+    lowest, scale = keys.min(), 0.0
+    if lowest < keys.max():
+        scale = (n - 1) / (keys.max() - lowest)
+    places, starts = np.empty(n, np.int64), np.zeros(n + 2, np.int64)
+    for i in range(n):
+        places[i] = np.int64((keys[i] - lowest) * scale)
+        starts[places[i] + 2] += 1
+    for place in range(n):
+        starts[place + 2] += starts[place + 1]
+    old_members, old_gap, old_score = members.copy(), gap.copy(), score.copy()
+    for i in range(n):
+        to = starts[places[i] + 1]
+        starts[places[i] + 1] += 1
+        members[to], gap[to], score[to] = old_members[i], old_gap[i], old_score[i]
+    if np.diff(starts).max() <= _FEW:
+        _insertion_sort(members, gap, score, 0, n)
+        return
+    for place in range(n):
+        _merge_sort(members, gap, score, starts[place], starts[place + 1])
+
+
+_FEW = 8
+
+
+@njit(cache=True)
+def _insertion_sort(members, gap, score, start, stop):
+    for i in range(start + 1, stop):
+        member, its_gap, its_score, j = members[i], gap[i], score[i], i - 1
+        while j >= start and (gap[j] > its_gap or (gap[j] == its_gap and score[j] < its_score)):
+            members[j + 1], gap[j + 1], score[j + 1] = members[j], gap[j], score[j]
+            j -= 1
+        members[j + 1], gap[j + 1], score[j + 1] = member, its_gap, its_score
+
+
+@njit(cache=True)
+def _merge_sort(members, gap, score, start, stop):
+    run = _FEW
+    for first in range(start, stop, run):
+        _insertion_sort(members, gap, score, first, min(first + run, stop))
+    if stop - start <= run:
+        return
     new_members, new_gap, new_score = np.empty_like(members), np.empty_like(gap), np.empty_like(score)
-    while run < n:
-        for start in range(0, n, 2 * run):
-            middle, end = min(start + run, n), min(start + 2 * run, n)
-            i, j = start, middle
-            for to in range(start, end):
+    while run < stop - start:
+        for first in range(start, stop, 2 * run):
+            middle, end = min(first + run, stop), min(first + 2 * run, stop)
+            i, j = first, middle
+            for to in range(first, end):
                 if j >= end or (i < middle and (gap[i] < gap[j] or (gap[i] == gap[j] and score[i] >= score[j]))):
                     new_members[to], new_gap[to], new_score[to] = members[i], gap[i], score[i]
                     i += 1
                 else:
                     new_members[to], new_gap[to], new_score[to] = members[j], gap[j], score[j]
                     j += 1
-        members[:], gap[:], score[:] = new_members, new_gap, new_score
+        members[start:stop] = new_members[start:stop]
+        gap[start:stop], score[start:stop] = new_gap[start:stop], new_score[start:stop]
         run *= 2
 
 

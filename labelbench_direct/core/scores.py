@@ -63,15 +63,13 @@ BLOCK = 1024
 """Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
 
 
-def row_blocks(
-    array: NDArray[Any], rows: range | None = None, size: int = BLOCK
-) -> Iterator[tuple[slice, NDArray[Any]]]:
+def row_blocks(array: NDArray[Any], rows: range | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Blocks of ``rows`` (all, by default) with their place, so that temporary arrays stay in the cache and never
     reach the input's size.
     """
     rows = range(len(array)) if rows is None else rows
-    for start in range(rows.start, rows.stop, size):
-        place = slice(start, min(start + size, rows.stop))
+    for start in range(rows.start, rows.stop, BLOCK):
+        place = slice(start, min(start + BLOCK, rows.stop))
         yield place, array[place]
 
 
