@@ -16,7 +16,9 @@ from pools import all_options, pools, seeds
 
 from labelbench_direct import DirectSession, Options
 from labelbench_direct.core.annotations import Annotations
-from labelbench_direct.core.order import PoolOrders
+from labelbench_direct.core.buckets import PoolOrders
+from labelbench_direct.core.checks import check_probabilities
+from labelbench_direct.core.evidence import evidence_of
 from labelbench_direct.core.vreduce import vreduce
 
 
@@ -166,19 +168,20 @@ def test_resolution_grows_with_the_rounds():
     """Property 6: B labels cut the gap that holds the truth to 2 / (B + 1) of it on average, in each of m rounds."""
     size, parallel, rounds, trials = 2000, 4, 3, 1000
     score = np.linspace(0.99, 0.01, size)
-    order = PoolOrders(np.stack([score, 1 - score], axis=1))[0]
+    orders = PoolOrders(check_probabilities(np.stack([score, 1 - score], axis=1)))
+    ((_, order),) = orders.each([0])
     rng = np.random.default_rng(0)
     errors, spans = [], []
     for _ in range(trials):
         truth = int(rng.integers(0, size + 1))
-        known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), parallel * rounds)
+        known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), parallel * rounds, size)
         spaces: list = []
         search = vreduce(known, order, 0, parallel * rounds, parallel, rng, Options(), spaces)
         indices = next(search)
         with contextlib.suppress(StopIteration):
             while True:
                 indices = search.send((indices >= truth).astype(int))
-        errors.append(abs(known.along(order, 0).best_threshold() - truth))
+        errors.append(abs(evidence_of(order, known, 0).nearest(0, "half", "position")[0] - truth))
         spans.append(spaces[-1].high - spaces[-1].low)
         assert errors[-1] <= spans[-1]
     assert np.mean(spans) <= size * (2 / (parallel + 1)) ** rounds

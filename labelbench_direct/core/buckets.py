@@ -132,9 +132,10 @@ class ClassOrder:
         first, stop = first + int(missing[0]), first + int(missing[-1]) + 1
         members = passes.members(self.codes, first, stop)
         score = self.score[members].astype(np.float64)
-        self.sorted_indices[self.starts[first] : self.starts[stop]] = members[order_of(score, self.highest[members] - score)]
+        self.sorted_indices[self.starts[first] : self.starts[stop]] = members[
+            order_of(score, self.highest[members] - score)
+        ]
         self.is_sorted[first:stop] = True
-
 
 
 def _room(num_examples: int) -> Indices:

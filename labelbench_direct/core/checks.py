@@ -14,6 +14,7 @@ from labelbench_direct.core.passes import ROW_SUM_TOLERANCE
 from labelbench_direct.core.scores import Scores, as_array, on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 
+
 def check_probabilities(probabilities: Any) -> Scores:
     """Softmax scores (N, K): finite, not negative, every row summing to 1, N >= 1, K >= 2. Reads them once."""
     if isinstance(probabilities, Scores):

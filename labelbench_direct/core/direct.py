@@ -10,8 +10,8 @@ import numpy as np
 from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.buckets import PoolOrders
 from labelbench_direct.core.evidence import evidence_of
-from labelbench_direct.core.one_vs_rest import OneVsRest, Tie
-from labelbench_direct.core.options import Nearest, Options, ThresholdTie
+from labelbench_direct.core.one_vs_rest import Tie
+from labelbench_direct.core.options import Options, ThresholdTie
 from labelbench_direct.core.types import Indices
 from labelbench_direct.core.version_space import VersionSpace
 from labelbench_direct.core.vreduce import vreduce

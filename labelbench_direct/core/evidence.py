@@ -1,10 +1,9 @@
-"""What the labels say of one class along its order, counted by buckets: ``OneVsRest`` is made of those parts of the order
-on which an answer depends, and only these are sorted.
+"""What the labels say of one class along its order, counted by buckets.
+
+``OneVsRest`` is made of those parts of the order on which an answer depends, and only these are sorted.
 """
 
 from __future__ import annotations
-
-from typing import Any, get_args
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from labelbench_direct.core.one_vs_rest import Nearest, OneVsRest, Tie
 from labelbench_direct.core.options import Options
 from labelbench_direct.core.types import Indices, Mask
 from labelbench_direct.core.version_space import SizeUnit, VersionSpace, initial_version_space, shrink
-
 
 SMALL_POOL = 8192
 """Pools up to this size are sorted as a whole rather than tried."""
@@ -133,19 +131,15 @@ class Evidence:
             part, line, size, rng, unit=options.size_unit, tie=options.window_tie, keep_best=options.keep_best
         )
 
-    def near_best(
-        self, space: VersionSpace, reach: int, unit: SizeUnit
-    ) -> tuple[OneVsRest, VersionSpace]:
-        """The part of the version space that holds all its thresholds of least loss, and ``reach`` positions (or
-        candidates) before the lowest and after the highest of them, or all that there are; the annotated examples there.
+    def near_best(self, space: VersionSpace, reach: int, unit: SizeUnit) -> tuple[OneVsRest, VersionSpace]:
+        """The annotated examples in the part of the version space that holds all its thresholds of least loss, and
+        ``reach`` positions (or candidates) before the lowest and after the highest of them; and that part.
         """
         starts = self._order.starts
         lowest, highest = self._order.buckets_between(space.low, space.high)
         first, last = self._best_buckets(space)
-        if unit == "positions":
-            before = starts
-        else:
-            before = starts - np.append(0, np.cumsum(self._counts.sum(axis=0)))
+        annotated_before = np.append(0, np.cumsum(self._counts.sum(axis=0)))
+        before = starts if unit == "positions" else starts - annotated_before
         before_first = int(np.searchsorted(before, before[first] - reach, side="right")) - 1
         beyond_last = int(np.searchsorted(before, before[last + 1] + reach, side="left"))
         first, stop = max(lowest, min(first, before_first)), min(highest, max(last, beyond_last - 1)) + 1
@@ -167,61 +161,10 @@ class Evidence:
         return lowest + int(best[0]), lowest + int(best[-1])
 
 
-class CompiledEvidence(Evidence):
-    """The same, compiled, for the default options; for others and for what is seldom asked the code above serves."""
-
-    def __init__(self, order: ClassOrder, known: Annotations, k: int) -> None:
-        self._compiled = passes.fastest()
-        self._view: Any = None
-        super().__init__(order, known, k)
-
-    def update(self) -> None:
-        if self._view is None:
-            order = self._order
-            score = order.score if order.score.dtype != np.float16 else order.score.astype(np.float32)
-            self._view = self._compiled.View(
-                order.codes,
-                order.starts,
-                score,
-                order.highest,
-                order.sorted_indices,
-                order.is_sorted,
-                self._known.label_of,
-                self._k,
-                self._counts,
-            )
-        self._compiled.tally(self._view, *self._known.since(self._seen))
-        self._seen = len(self._known)
-
-    def initial_version_space(self) -> VersionSpace:
-        return VersionSpace(*self._compiled.initial_version_space(self._view))
-
-    def _listed(self, space: VersionSpace) -> Indices:
-        if space.low < space.high:
-            first, last = self._order.buckets_between(space.low, space.high)
-            self._compiled.sort(self._view, first, last + 1)
-        return super()._listed(space)
-
-    def _count_candidates(self, space: VersionSpace) -> int:
-        count: int = self._compiled.count_candidates(self._view, space.low, space.high)
-        return count
-
-    def _are_candidates(self, space: VersionSpace, indices: Indices) -> Mask:
-        are: Mask = self._compiled.are_candidates(self._view, space.low, space.high, indices)
-        return are
-
-    def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
-        if not options.keep_best or options.size_unit != "positions" or options.window_tie != "middle":
-            return super().shrink(space, size, rng, options)
-        return VersionSpace(*self._compiled.shrink(self._view, space.low, space.high, size))
-
-    def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
-        if nearest != "position":
-            return super().nearest(count, tie, nearest)
-        found: tuple[int, Indices] = self._compiled.nearest(self._view, count, get_args(Tie).index(tie))
-        return found
-
-
 def evidence_of(order: ClassOrder, known: Annotations, k: int) -> Evidence:
     """Compiled where numba is installed."""
-    return Evidence(order, known, k) if passes.fastest() is passes else CompiledEvidence(order, known, k)
+    if passes.fastest() is passes:
+        return Evidence(order, known, k)
+    from labelbench_direct.core.compiled_evidence import CompiledEvidence
+
+    return CompiledEvidence(order, known, k)

@@ -18,8 +18,8 @@ ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
 
 SHIFT = 23 - 6
 """What is cut off a float32's bits: 64 levels are left to every power of two."""
-LEAST = (127 - 30) << 6
-"""The level of 2**-30, which everything smaller shares."""
+LEAST = (127 - 53) << 6
+"""The level of 2**-53, which everything smaller shares."""
 HALF = (126 << 6) - LEAST
 """The level of 1/2."""
 NUM_LEVELS = 2 * (2 * HALF + 1)
@@ -70,7 +70,8 @@ def levels(score: Floats, highest: Floats) -> Indices:
     predicted = gap <= 0
     gap = np.where(predicted, 1.0 - score, gap)
     level = np.maximum((np.minimum(gap, 1 - gap).astype(np.float32).view(np.int32) >> SHIFT) - LEAST, 0)
-    return np.where(gap < 0.5, level, 2 * HALF - level) + np.where(predicted, 0, 2 * HALF + 1)
+    levels: Indices = np.where(gap < 0.5, level, 2 * HALF - level) + np.where(predicted, 0, 2 * HALF + 1)
+    return levels
 
 
 def buckets_of_levels(rows: Floats, highest: Floats, classes: Indices, num_buckets: int) -> Codes:

@@ -34,11 +34,6 @@ class VersionSpace:
         """The number of thresholds, or with ``candidates`` of those that some unlabeled example tells apart."""
         return 1 + (self.high - self.low if unit == "positions" else self.candidates(line))
 
-    def sample(self, line: OneVsRest, count: int, rng: np.random.Generator) -> Indices:
-        """``count`` candidates' positions, drawn uniformly without replacement."""
-        ranks = rng.choice(self.candidates(line), size=count, replace=False)
-        return line.unlabeled_positions(line.unlabeled_before(self.low) + ranks)
-
 
 def initial_version_space(line: OneVsRest) -> VersionSpace:
     """The shortest interval with only the class annotated up to I and only others from J on (Alg. 1, Initialize).
