@@ -11,6 +11,8 @@ from pools import embeddings_of, pools, seeds
 from scipy import stats
 
 from labelbench_direct import GalaxySession
+from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.linear_graph import LinearGraph
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
 from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
@@ -155,6 +157,50 @@ def test_galaxy(pool, budget, seed, cuts):
     rng = np.random.default_rng(seed)
     expected = rules.galaxy(pool.probabilities, known, pool.labels.__getitem__, budget, rng, cuts)
     assert run(galaxy_session(pool, budget, seed, cuts), pool.labels) == expected
+
+
+@settings(max_examples=100)
+@given(pools(max_examples=120, max_classes=8), seeds, st.sampled_from(["all", "reversed"]))
+def test_galaxy_to_the_last_of_a_larger_pool(pool, seed, cuts):
+    known = {index: pool.labels[index] for index in pool.labeled.tolist()}
+    rng = np.random.default_rng(seed)
+    expected = rules.galaxy(pool.probabilities, known, pool.labels.__getitem__, pool.num_unlabeled, rng, cuts)
+    assert run(galaxy_session(pool, pool.num_unlabeled, seed, cuts), pool.labels) == expected
+
+
+@given(st.integers(1, 60), st.integers(2, 5), st.booleans(), seeds)
+def test_linear_graph(size, num_classes, both_kinds, seed):
+    """After labels in batches, wherever they fall: the same position as the rule's, which looks at everything."""
+    rng = np.random.default_rng(seed)
+    order, labels = rng.permutation(size), rng.choice(num_classes, size, p=rng.dirichlet(np.ones(num_classes)))
+    if rng.random() < 0.5:  # few contradictions, so that annotated runs grow long
+        labels = np.where(rng.random(size) < 0.9, np.argsort(order) >= size // 3, labels)
+    known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), size)
+    graph = LinearGraph(order, 0, both_kinds)
+    line: list = [None] * size
+    while None in line:
+        left = np.flatnonzero([line[i] is None for i in range(size)])
+        center = rng.choice(left)
+        nearest = left[np.argsort(np.abs(left - center), kind="stable")]
+        batch = nearest[: rng.integers(1, 9)] if rng.random() < 0.5 else rng.permutation(left)[: rng.integers(1, 9)]
+        known.add(order[batch], labels[order[batch]])
+        for i in batch:
+            line[i] = bool(labels[order[i]] == 0)
+        graph.update(known)
+        position = graph.middle_of_shortest_path()
+        if position is None:
+            position = graph.nearest_to_a_cut()
+        assert position == rules.galaxy_position(line, "all" if both_kinds else "reversed")
+        unlabeled = [i for i, label in enumerate(line) if label is None]
+        assert [graph.unlabeled_position(rank, known) for rank in range(len(unlabeled))] == unlabeled
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 255, 256, 257, 1000, 65535, 65536, 65537])
+def test_linear_graph_knows_its_order(size):
+    order = np.random.default_rng(0).permutation(size)
+    graph = LinearGraph(order, 0, both_kinds=True)
+    positions = np.unique(np.linspace(0, size - 1, 2000).astype(int)).tolist()
+    assert [graph.index_at(position) for position in positions] == order[positions].tolist()
 
 
 @given(pools(), st.integers(0, 12), seeds)
