@@ -16,8 +16,8 @@ from labelbench_direct.core.linear_graph import LinearGraph
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
 from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
-from labelbench_direct.strategies.base import PoolState, least
-from labelbench_direct.strategies.base_sampling import balanced_nearest, class_distances
+from labelbench_direct.strategies.base import PoolState, least, unit_scale
+from labelbench_direct.strategies.base_sampling import Boundaries, balanced_nearest
 from labelbench_direct.strategies.confidence import confidence
 from labelbench_direct.strategies.entropy import negative_entropy
 from labelbench_direct.strategies.fisher import Fisher
@@ -226,20 +226,19 @@ def test_boundary_distances(seed, num_classes, dimensions):
     embeddings, weights = rng.normal(size=(20, dimensions)), rng.normal(size=(num_classes, dimensions))
     logits = embeddings @ weights.T + rng.normal(size=num_classes)
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    distances = class_distances(scores, embeddings)
-    expected = [
-        [rules.boundary_distance(row, weights.tolist(), k) for row in logits.tolist()] for k in range(num_classes)
-    ]
-    assert distances == pytest.approx(np.array(expected), rel=1e-5, abs=1e-7)
+    boundaries, unit = Boundaries(scores, embeddings, np.arange(5, 20)), unit_scale(embeddings)
+    for k in range(num_classes):
+        expected = [unit * rules.boundary_distance(row, weights.tolist(), k) for row in logits[5:].tolist()]
+        assert boundaries.distances(k) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 def test_boundary_of_classes_with_equal_weights_is_out_of_reach():
     embeddings = np.random.default_rng(0).normal(size=(9, 2))
     logits = embeddings @ np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).T + [1, 0, 0]
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    distances = class_distances(scores, embeddings)
-    assert np.isinf(distances[1, scores.argmax(axis=1) == 0]).all()
-    assert np.isfinite(distances[2]).all()
+    boundaries = Boundaries(scores, embeddings, np.arange(9))
+    assert np.isinf(boundaries.distances(1)[scores.argmax(axis=1) == 0]).all()
+    assert np.isfinite(boundaries.distances(2)).all()
 
 
 @given(seeds, st.integers(2, 5), st.integers(1, 12), st.data())
@@ -248,7 +247,7 @@ def test_base(seed, num_classes, num_candidates, data):
     distances = np.random.default_rng(seed).integers(0, 4, (num_classes, num_candidates)).astype(float)
     candidates = np.arange(num_candidates) * 3
     expected = rules.base(distances.tolist(), candidates.tolist(), budget)
-    assert balanced_nearest(distances, candidates, budget).tolist() == expected
+    assert balanced_nearest(distances.__getitem__, num_classes, candidates, budget).tolist() == expected
 
 
 @settings(max_examples=200)
