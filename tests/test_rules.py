@@ -176,7 +176,7 @@ def test_linear_graph(size, num_classes, both_kinds, seed):
     if rng.random() < 0.5:  # few contradictions, so that annotated runs grow long
         labels = np.where(rng.random(size) < 0.9, np.argsort(order) >= size // 3, labels)
     known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), size)
-    graph = LinearGraph(order, 0, both_kinds)
+    graph = LinearGraph(order, 0, known, both_kinds)
     line: list = [None] * size
     while None in line:
         left = np.flatnonzero([line[i] is None for i in range(size)])
@@ -186,19 +186,20 @@ def test_linear_graph(size, num_classes, both_kinds, seed):
         known.add(order[batch], labels[order[batch]])
         for i in batch:
             line[i] = bool(labels[order[i]] == 0)
-        graph.update(known)
+        graph.update()
         position = graph.middle_of_shortest_path()
         if position is None:
             position = graph.nearest_to_a_cut()
         assert position == rules.galaxy_position(line, "all" if both_kinds else "reversed")
         unlabeled = [i for i, label in enumerate(line) if label is None]
-        assert [graph.unlabeled_position(rank, known) for rank in range(len(unlabeled))] == unlabeled
+        assert [graph.unlabeled_position(rank) for rank in range(len(unlabeled))] == unlabeled
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 255, 256, 257, 1000, 65535, 65536, 65537])
 def test_linear_graph_knows_its_order(size):
     order = np.random.default_rng(0).permutation(size)
-    graph = LinearGraph(order, 0, both_kinds=True)
+    nothing = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
+    graph = LinearGraph(order, 0, nothing, both_kinds=True)
     positions = np.unique(np.linspace(0, size - 1, 2000).astype(int)).tolist()
     assert [graph.index_at(position) for position in positions] == order[positions].tolist()
 

@@ -45,7 +45,7 @@ def galaxy(
     num_graphs = orders.num_classes if orders.num_classes > 2 else 1
 
     def graph_of(k: int) -> LinearGraph:
-        return LinearGraph(orders[k].everything.indices, k, both_kinds=cuts == "all")
+        return LinearGraph(orders[k].everything.indices, k, known, both_kinds=cuts == "all")
 
     graphs: dict[int, LinearGraph] = {}
     if budget > num_graphs:  # most classes will be drawn
@@ -54,13 +54,12 @@ def galaxy(
     for _ in range(budget):
         k = int(rng.integers(num_graphs)) if num_graphs > 1 else 0
         graph = graphs[k] if k in graphs else graphs.setdefault(k, graph_of(k))
-        graph.update(known)
+        graph.update()
         position = graph.middle_of_shortest_path()  # rule 1
         if position is None:
             position = graph.nearest_to_a_cut()  # rule 2
         if position is None:  # rule 3
-            rank = int(rng.integers(orders.num_examples - len(known)))
-            position = graph.unlabeled_position(rank, known)
+            position = graph.unlabeled_position(int(rng.integers(orders.num_examples - len(known))))
         index = np.array([graph.index_at(position)])
         label = yield index
         known.add(index, label)

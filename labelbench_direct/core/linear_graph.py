@@ -26,12 +26,12 @@ class LinearGraph:
     Memory: for each example its position, in the smallest integer that holds N, and three bytes (four from N = 2^17).
     """
 
-    def __init__(self, order: Indices, k: int, both_kinds: bool) -> None:
+    def __init__(self, order: Indices, k: int, known: Annotations, both_kinds: bool) -> None:
         """``order`` (N,): the pool indices in the order of class ``k``. ``both_kinds`` of cuts, or only those at which
         the class follows the rest.
         """
         size = len(order)
-        self._seen = 0
+        self._known, self._seen = known, 0
         self._k, self._both_kinds = k, both_kinds
         self._positions = np.empty(size, dtype=np.min_scalar_type(size))  # by pool index
         self._positions[order] = np.arange(size, dtype=self._positions.dtype)
@@ -43,10 +43,11 @@ class LinearGraph:
         self._members: set[int] = set()  # positions annotated as the class
         self._paths: list[tuple[int, int]] = []  # heap: its unlabeled examples, first end
         self._cuts: list[tuple[int, bool, int, int]] = []  # heap: distance, whether after, minus the cut, position
+        self.update()
 
-    def update(self, known: Annotations) -> None:
+    def update(self) -> None:
         """Take in the labels that came since the last time."""
-        indices, labels = known.since(self._seen)
+        indices, labels = self._known.since(self._seen)
         self._seen += len(indices)
         positions = self._positions[indices].astype(np.int64)
         is_class = labels == self._k
@@ -94,9 +95,9 @@ class LinearGraph:
                 heappop(self._cuts)
         return None
 
-    def unlabeled_position(self, rank: int, known: Annotations) -> int:
+    def unlabeled_position(self, rank: int) -> int:
         """The position of the unlabeled example with this rank along the order (rule 3)."""
-        positions = np.sort(self._positions[known.indices].astype(np.int64))
+        positions = np.sort(self._positions[self._known.indices].astype(np.int64))
         return rank + int(np.searchsorted(positions - np.arange(len(positions)), rank, side="right"))
 
     def index_at(self, position: int) -> int:
