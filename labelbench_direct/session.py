@@ -40,8 +40,9 @@ class Session:
         self._num_examples, self._num_classes = num_examples, num_classes
         self._budget = budget
         self._answers: dict[int, int] = {}  # every answer so far, by pool index
+        self._pending: dict[int, None] = {}  # what was asked for and not told yet, in the order of asking
         self._batch = np.zeros(0, dtype=np.int64)  # what the algorithm waits for, whole
-        self._handed_out = 0  # how much of the batch has been asked
+        self._is_handed_out = False
         self._done = False
         self._advance(None)
 
@@ -50,9 +51,11 @@ class Session:
 
         Empty while the answers that decide what to ask next are still out, and when the session is done.
         """
-        indices = self._batch[self._handed_out :].copy()
-        self._handed_out = len(self._batch)
-        return indices
+        if self._is_handed_out:
+            return np.zeros(0, dtype=np.int64)
+        self._is_handed_out = True
+        self._pending = dict.fromkeys(self._batch.tolist())
+        return self._batch.copy()
 
     def tell(self, indices: ArrayLike, labels: ArrayLike) -> None:
         """The labels of examples that were asked for: in any order, and in parts.
@@ -62,15 +65,17 @@ class Session:
         """
         told = check_indices(indices, self._num_examples)
         answers = check_labels(labels, told, self._num_classes)
-        asked = set(self._batch[: self._handed_out].tolist())
         new = dict(zip(told.tolist(), answers.tolist(), strict=True))
         for index, label in new.items():
-            if index not in asked and index not in self._answers:
+            if index not in self._pending and index not in self._answers:
                 raise ValueError(f"told the label of example {index}, which was not asked for")
             if self._answers.get(index, label) != label:
                 raise ValueError(f"example {index} was told to be {self._answers[index]} before, and now {label}")
+        was_waiting = bool(self._pending)
         self._answers.update(new)
-        if self._handed_out and all(index in self._answers for index in self._batch.tolist()):
+        for index in new:
+            self._pending.pop(index, None)
+        if was_waiting and not self._pending:
             self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
 
     @property
@@ -81,8 +86,7 @@ class Session:
     @property
     def pending(self) -> Indices:
         """The pool indices that were asked for and not told yet."""
-        asked = self._batch[: self._handed_out]
-        return np.array([index for index in asked.tolist() if index not in self._answers], dtype=np.int64)
+        return np.array(list(self._pending), dtype=np.int64)
 
     @property
     def told(self) -> Mapping[int, int]:
@@ -100,7 +104,7 @@ class Session:
             self._batch = next(self._run) if labels is None else self._run.send(labels)
         except StopIteration:
             self._batch, self._done = np.zeros(0, dtype=np.int64), True
-        self._handed_out = 0
+        self._is_handed_out = False
 
 
 class DirectSession(Session):

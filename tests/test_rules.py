@@ -11,11 +11,13 @@ from pools import embeddings_of, pools, seeds
 from scipy import stats
 
 from labelbench_direct import GalaxySession
+from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.linear_graph import LinearGraph
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
 from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
-from labelbench_direct.strategies.base import PoolState, least
-from labelbench_direct.strategies.base_sampling import balanced_nearest, class_distances
+from labelbench_direct.strategies.base import PoolState, least, unit_scale
+from labelbench_direct.strategies.base_sampling import Boundaries, balanced_nearest
 from labelbench_direct.strategies.confidence import confidence
 from labelbench_direct.strategies.entropy import negative_entropy
 from labelbench_direct.strategies.fisher import Fisher
@@ -157,6 +159,51 @@ def test_galaxy(pool, budget, seed, cuts):
     assert run(galaxy_session(pool, budget, seed, cuts), pool.labels) == expected
 
 
+@settings(max_examples=100)
+@given(pools(max_examples=120, max_classes=8), seeds, st.sampled_from(["all", "reversed"]))
+def test_galaxy_to_the_last_of_a_larger_pool(pool, seed, cuts):
+    known = {index: pool.labels[index] for index in pool.labeled.tolist()}
+    rng = np.random.default_rng(seed)
+    expected = rules.galaxy(pool.probabilities, known, pool.labels.__getitem__, pool.num_unlabeled, rng, cuts)
+    assert run(galaxy_session(pool, pool.num_unlabeled, seed, cuts), pool.labels) == expected
+
+
+@given(st.integers(1, 60), st.integers(2, 5), st.booleans(), seeds)
+def test_linear_graph(size, num_classes, both_kinds, seed):
+    """After labels in batches, wherever they fall: the same position as the rule's, which looks at everything."""
+    rng = np.random.default_rng(seed)
+    order, labels = rng.permutation(size), rng.choice(num_classes, size, p=rng.dirichlet(np.ones(num_classes)))
+    if rng.random() < 0.5:  # few contradictions, so that annotated runs grow long
+        labels = np.where(rng.random(size) < 0.9, np.argsort(order) >= size // 3, labels)
+    known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), size)
+    graph = LinearGraph(order, 0, known, both_kinds)
+    line: list = [None] * size
+    while None in line:
+        left = np.flatnonzero([line[i] is None for i in range(size)])
+        center = rng.choice(left)
+        nearest = left[np.argsort(np.abs(left - center), kind="stable")]
+        batch = nearest[: rng.integers(1, 9)] if rng.random() < 0.5 else rng.permutation(left)[: rng.integers(1, 9)]
+        known.add(order[batch], labels[order[batch]])
+        for i in batch:
+            line[i] = bool(labels[order[i]] == 0)
+        graph.update()
+        position = graph.middle_of_shortest_path()
+        if position is None:
+            position = graph.nearest_to_a_cut()
+        assert position == rules.galaxy_position(line, "all" if both_kinds else "reversed")
+        unlabeled = [i for i, label in enumerate(line) if label is None]
+        assert [graph.unlabeled_position(rank) for rank in range(len(unlabeled))] == unlabeled
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 255, 256, 257, 1000, 65535, 65536, 65537])
+def test_linear_graph_knows_its_order(size):
+    order = np.random.default_rng(0).permutation(size)
+    nothing = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
+    graph = LinearGraph(order, 0, nothing, both_kinds=True)
+    positions = np.unique(np.linspace(0, size - 1, 2000).astype(int)).tolist()
+    assert [graph.index_at(position) for position in positions] == order[positions].tolist()
+
+
 @given(pools(), st.integers(0, 12), seeds)
 def test_galaxy_never_sees_labels_it_has_not_asked_for(pool, budget, seed):
     budget = min(budget, pool.num_unlabeled)
@@ -180,20 +227,19 @@ def test_boundary_distances(seed, num_classes, dimensions):
     embeddings, weights = rng.normal(size=(20, dimensions)), rng.normal(size=(num_classes, dimensions))
     logits = embeddings @ weights.T + rng.normal(size=num_classes)
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    distances = class_distances(scores, embeddings)
-    expected = [
-        [rules.boundary_distance(row, weights.tolist(), k) for row in logits.tolist()] for k in range(num_classes)
-    ]
-    assert distances == pytest.approx(np.array(expected), rel=1e-5, abs=1e-7)
+    boundaries, unit = Boundaries(scores, embeddings, np.arange(5, 20)), unit_scale(embeddings)
+    for k in range(num_classes):
+        expected = [unit * rules.boundary_distance(row, weights.tolist(), k) for row in logits[5:].tolist()]
+        assert boundaries.distances(k) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 def test_boundary_of_classes_with_equal_weights_is_out_of_reach():
     embeddings = np.random.default_rng(0).normal(size=(9, 2))
     logits = embeddings @ np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).T + [1, 0, 0]
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    distances = class_distances(scores, embeddings)
-    assert np.isinf(distances[1, scores.argmax(axis=1) == 0]).all()
-    assert np.isfinite(distances[2]).all()
+    boundaries = Boundaries(scores, embeddings, np.arange(9))
+    assert np.isinf(boundaries.distances(1)[scores.argmax(axis=1) == 0]).all()
+    assert np.isfinite(boundaries.distances(2)).all()
 
 
 @given(seeds, st.integers(2, 5), st.integers(1, 12), st.data())
@@ -202,7 +248,7 @@ def test_base(seed, num_classes, num_candidates, data):
     distances = np.random.default_rng(seed).integers(0, 4, (num_classes, num_candidates)).astype(float)
     candidates = np.arange(num_candidates) * 3
     expected = rules.base(distances.tolist(), candidates.tolist(), budget)
-    assert balanced_nearest(distances, candidates, budget).tolist() == expected
+    assert balanced_nearest(distances.__getitem__, num_classes, candidates, budget).tolist() == expected
 
 
 @settings(max_examples=200)

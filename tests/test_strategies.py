@@ -1,5 +1,7 @@
 """The contract that every strategy keeps, whatever its rule."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import standins
@@ -7,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pools import Pool, embeddings_of, pools, seeds
 
-from labelbench_direct.strategies import STRATEGIES
+from labelbench_direct.strategies import STRATEGIES, cluster_margin
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
+uses_embeddings = pytest.mark.parametrize("name", [name for name, one in STRATEGIES.items() if one.uses_embeddings])
 CONFIGS = {"bait": {"pca_dimension": 2, "num_proposed_additions": 3}}
 
 
@@ -105,7 +108,18 @@ def test_input_that_is_not_finite(name, bad):
             select(name, pool, embeddings, 5)
 
 
-@pytest.mark.parametrize("name", [name for name, strategy in STRATEGIES.items() if strategy.uses_embeddings])
+@uses_embeddings
+@pytest.mark.parametrize("num_examples", [30, 90])
+@pytest.mark.parametrize("exponent", [-1000, -600, 600, 1000])
+def test_the_unit_of_embeddings_is_irrelevant(name, num_examples, exponent):
+    """Squares of such numbers vanish, or are beyond double precision."""
+    pool, embeddings = drawn_pool(num_examples=num_examples)
+    with mock.patch.object(cluster_margin, "TREE_SIZE", 50):
+        expected = select(name, pool, embeddings, 10).tolist()
+        assert select(name, pool, embeddings * 2.0**exponent, 10).tolist() == expected
+
+
+@uses_embeddings
 @pytest.mark.parametrize(
     ("embeddings", "error", "message"),
     [

@@ -89,7 +89,7 @@ def check_integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got {array.dtype}")
     return array.astype(np.int64)
 
@@ -97,8 +97,8 @@ def check_integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
 def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") -> Indices:
     """Distinct pool indices in 0..N-1."""
     array = check_integers(indices, name)
-    outside = (array < 0) | (array >= num_examples)
-    if outside.any():
+    outside = array.view(np.uint64) >= num_examples  # as unsigned numbers, the negative ones are above 2^63
+    if np.count_nonzero(outside):
         raise ValueError(f"{name} must be in 0..{num_examples - 1} (the pool), got {array[outside][0]}")
     if len(set(array.tolist())) < len(array):
         values, counts = np.unique(array, return_counts=True)
@@ -111,8 +111,8 @@ def check_labels(labels: ArrayLike, indices: Indices, num_classes: int) -> Indic
     array = check_integers(labels, "labels")
     if len(array) != len(indices):
         raise ValueError(f"indices and labels must be of one length, got {len(indices)} and {len(array)}")
-    outside = (array < 0) | (array >= num_classes)
-    if outside.any():
+    outside = array.view(np.uint64) >= num_classes
+    if np.count_nonzero(outside):
         example = indices[outside][0]
         raise ValueError(f"labels must be in 0..{num_classes - 1}, got {array[outside][0]} for example {example}")
     return array

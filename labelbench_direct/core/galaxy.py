@@ -15,14 +15,15 @@ Two classes have orders that mirror each other, thus one graph: class 0's.
 from __future__ import annotations
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.buckets import PoolOrders
-from labelbench_direct.core.one_vs_rest import OneVsRest
-from labelbench_direct.core.types import Indices, Mask
+from labelbench_direct.core.linear_graph import LinearGraph
+from labelbench_direct.core.types import Indices
 
 Cuts = Literal["all", "reversed"]
 """Which cuts are annotated around: all of them, as in the paper, or only those at which the class follows the rest
@@ -35,72 +36,33 @@ def galaxy(
 ) -> Generator[Indices, Indices, None]:
     """Yield one pool index to annotate at a time, and be sent its label; ``known`` grows by it.
 
-    Asks for exactly ``budget`` distinct unlabeled examples; there must be as many. O(K N log N) once, at most, and
-    O(annotated) for each query; never O(N). Memory: two permutations of the pool for each class, in the smallest
-    integers that hold N.
+    Asks for exactly ``budget`` distinct unlabeled examples; there must be as many. Each class's order is sorted at most
+    once, in O(K N log N). Then a query costs a mark for each label that came since its class was last drawn, O(log N)
+    for the few of them that matter (see ``LinearGraph``), and by rule 3 O(annotated log annotated). Memory: 7 bytes for
+    each class and example (5 where N < 2^16, 8 from 2^17): at most twice the scores in single precision, four times
+    those in half precision.
     """
+    num_graphs = orders.num_classes if orders.num_classes > 2 else 1
+
+    def graph_of(k: int) -> LinearGraph:
+        return LinearGraph(orders.permutation(k), k, known, both_kinds=cuts == "all")
+
     graphs: dict[int, LinearGraph] = {}
+    if budget > num_graphs:  # most classes will be drawn
+        with ThreadPoolExecutor(_WORKERS) as executor:
+            graphs.update(enumerate(executor.map(graph_of, range(num_graphs))))
     for _ in range(budget):
-        k = int(rng.integers(orders.num_classes)) if orders.num_classes > 2 else 0
-        if k not in graphs:
-            graphs[k] = LinearGraph(orders.permutation(k), k)
-        graph = graphs[k]
-        graph.update(known)
-        position = next_position(graph.line, cuts)
+        k = int(rng.integers(num_graphs)) if num_graphs > 1 else 0
+        graph = graphs[k] if k in graphs else graphs.setdefault(k, graph_of(k))
+        graph.update()
+        position = graph.middle_of_shortest_path()  # rule 1
         if position is None:
-            rank = rng.integers(graph.line.unlabeled_before(graph.line.size))
-            position = int(graph.line.unlabeled_positions(np.array([rank]))[0])
-        index = graph.indices[[position]].astype(np.int64)
+            position = graph.nearest_to_a_cut()  # rule 2
+        if position is None:  # rule 3
+            position = graph.unlabeled_position(int(rng.integers(orders.num_examples - len(known))))
+        index = np.array([graph.index_at(position)])
         label = yield index
         known.add(index, label)
 
 
-class LinearGraph:
-    """One class's graph, and what the annotated examples say along it."""
-
-    def __init__(self, order: Indices, k: int) -> None:
-        narrow = np.min_scalar_type(len(order))
-        self.indices = order.astype(narrow)
-        self.positions = np.empty_like(self.indices)
-        self.positions[order] = np.arange(len(order), dtype=narrow)
-        self.line = OneVsRest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), len(order))
-        self._k = k
-        self._seen = 0
-
-    def update(self, known: Annotations) -> None:
-        """Take in the labels that came since the last time."""
-        indices, labels = known.since(self._seen)
-        self.line = self.line.annotate(self.positions[indices].astype(np.int64), labels == self._k)
-        self._seen = len(known)
-
-
-def next_position(line: OneVsRest, cuts: Cuts) -> int | None:
-    """The position to annotate next, by rules 1 and 2; None where neither applies."""
-    opposite = line.is_class[1:] != line.is_class[:-1]
-    unlabeled_between = np.diff(line.positions) - 1
-    paths = np.flatnonzero(opposite & (unlabeled_between > 0))
-    if len(paths):
-        shortest = paths[np.argmin(unlabeled_between[paths])]
-        return int(line.positions[shortest] + line.positions[shortest + 1]) // 2
-    at_cut = np.flatnonzero(opposite)
-    if cuts == "reversed":
-        at_cut = at_cut[~line.is_class[at_cut]]
-    return _nearest_to_a_cut(line, at_cut, unlabeled_between > 0)
-
-
-def _nearest_to_a_cut(line: OneVsRest, at_cut: Indices, breaks: Mask) -> int | None:
-    """Rule 2. ``at_cut``: the annotated examples just before a cut. ``breaks``: which annotated examples have
-    unlabeled ones before the next: they end a run of neighbors that are all annotated.
-    """
-    ends = np.append(np.flatnonzero(breaks), len(breaks))
-    run = np.searchsorted(ends, at_cut)
-    before = line.positions[np.append(0, ends[:-1] + 1)[run]] - 1
-    after = line.positions[ends[run]] + 1
-    nowhere = line.size + 1
-    distance_before = np.where(before >= 0, line.positions[at_cut] - before, nowhere)[::-1]
-    distance_after = np.where(after < line.size, after - line.positions[at_cut] - 1, nowhere)[::-1]
-    if min(distance_before.min(initial=nowhere), distance_after.min(initial=nowhere)) == nowhere:
-        return None
-    if distance_before.min() <= distance_after.min():
-        return int(before[::-1][np.argmin(distance_before)])
-    return int(after[::-1][np.argmin(distance_after)])
+_WORKERS = 2  # while it sorts an order, each takes several arrays of N numbers

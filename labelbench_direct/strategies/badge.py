@@ -24,7 +24,7 @@ def badge(gradients: Gradients, budget: int, rng: np.random.Generator) -> Indice
     The bounds come from matrix products in single precision, widened by the rounding these can suffer; true distances
     are taken in double precision, of candidates only.
 
-    With B = ``budget``: O(B N (K + D)) time, in matrix products, and O(N + B (K + D)) memory beside the gradients.
+    With B = ``budget``: O(B N (K + D)) time, in matrix products, and O(N + K + D) memory beside the gradients.
     """
     if budget == 0:
         return np.zeros(0, dtype=np.int64)
@@ -43,7 +43,7 @@ def badge(gradients: Gradients, budget: int, rng: np.random.Generator) -> Indice
             return np.concatenate([chosen, rng.choice(left, budget - len(chosen), replace=False)])
         drawn = np.searchsorted(mass, rng.random(PROPOSALS) * mass[-1], side="right")
         candidates = np.minimum(drawn, np.flatnonzero(bounds)[-1])  # the product may round up to all of the mass
-        distances = gradients.distances(candidates, np.array(chosen)).min(axis=1)
+        distances = gradients.nearest(candidates, np.array(chosen))
         accepted = _accept(candidates, distances, rng.random(PROPOSALS) * bounds[candidates], gradients)
         rejected = PROPOSALS - len(accepted)
         bounds[candidates] = distances

@@ -95,9 +95,8 @@ class PoolStrategy(Strategy):
         raise NotImplementedError
 
 
-def ask_annotators(session: Session, dataset: Dataset) -> Indices:
+def ask_annotators(session: Session, annotator: Annotator) -> Indices:
     """Let the labels that training will see, noise included, answer what a session asks: its queries, in order."""
-    annotator = Annotator(dataset)
     while not session.done:
         indices = session.ask()
         session.tell(indices, annotator(indices))

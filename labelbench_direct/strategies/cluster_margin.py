@@ -13,11 +13,11 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import Dataset
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, unit_scale
 from labelbench_direct.strategies.margin import top_two_margin
 
 TREE_SIZE = 4000
-"""The most examples that one tree is built of: its distances take 64 MB."""
+"""The most examples that one tree is built of: its distances take 64 MB, and as much again while it is built."""
 CLUSTER_SIZE = 10
 """How many of the tree's examples a cluster has on average."""
 MARGIN_SHARE = 1.25
@@ -35,7 +35,9 @@ def average_linkage(embeddings: Floats, rng: np.random.Generator) -> Indices:
     if num_examples <= CLUSTER_SIZE:
         return np.zeros(num_examples, dtype=np.int64)
     some = np.sort(rng.choice(num_examples, TREE_SIZE, replace=False)) if num_examples > TREE_SIZE else slice(None)
+    scale = unit_scale(embeddings)
     leaves = embeddings[some].astype(np.float64)
+    leaves *= scale
     tree = linkage(leaves, method="average")
     clusters: Indices = fcluster(tree, len(leaves) // CLUSTER_SIZE, criterion="maxclust").astype(np.int64) - 1
     if len(leaves) == num_examples:
@@ -44,9 +46,9 @@ def average_linkage(embeddings: Floats, rng: np.random.Generator) -> Indices:
     np.add.at(means, clusters, leaves)
     means /= np.bincount(clusters)[:, None]
     nearest = np.empty(num_examples, dtype=np.int64)
-    half_norms = np.einsum("ij,ij->i", means, means) / 2
+    half_norms, directions = np.einsum("ij,ij->i", means, means) / 2, scale * means.T
     for place, rows in row_blocks(embeddings):
-        nearest[place] = np.argmin(half_norms - rows @ means.T, axis=1)
+        nearest[place] = np.argmin(half_norms - rows @ directions, axis=1)
     return nearest
 
 

@@ -25,7 +25,7 @@ def k_center_greedy(embeddings: Floats, labeled: Indices, unlabeled: Indices, bu
     rounding these can suffer.
 
     O(N L D) time for the first bounds, then O(D) for each candidate and new center; O(N B D) at worst for B =
-    ``budget``. O(N + (L + B) D) memory, more where thousands tie for the farthest: never more than the embeddings'.
+    ``budget``. Memory: O(N + D), and the labeled embeddings in single precision.
     """
     search = _Farthest(embeddings, labeled, unlabeled)
     while len(search.chosen) < budget:
@@ -47,14 +47,17 @@ class _Farthest:
     def choose(self, most: int) -> None:
         """Choose up to ``most`` of the candidates with the highest bounds; at least, lower their bounds."""
         count = min(CANDIDATES, len(self._bounds) - len(self.chosen))
-        least = np.partition(self._bounds, -count)[-count]  # nobody outside reaches it
-        rows = np.flatnonzero(self._bounds >= least)
+        least = np.partition(self._bounds, -count)[-count]  # nobody outside exceeds it
+        above, equal = np.flatnonzero(self._bounds > least), np.flatnonzero(self._bounds == least)
+        inside, outside = np.split(equal, [count - len(above)])
+        first_outside = outside[0] if len(outside) else len(self._bounds)
+        rows = np.union1d(above, inside)
         points = _Points.of(self._embeddings, self._unlabeled[rows], self._scale)
         distances = self._up_to_date(rows, points)
         before = len(self.chosen)
         while len(self.chosen) - before < most:
             farthest = int(np.argmax(distances))
-            if distances[farthest] < max(least, 0):
+            if distances[farthest] < max(least, 0) or (distances[farthest] == least and rows[farthest] > first_outside):
                 break
             self.chosen.append(int(rows[farthest]))
             if distances[farthest] > 0:
@@ -115,9 +118,14 @@ def _upper_bounds(embeddings: Floats, labeled: Indices, unlabeled: Indices, scal
         return bounds
     mean = embeddings.mean(axis=0, dtype=np.float64)  # distances stay, and the norms that rounding grows with shrink
     slack = 1 + (embeddings.shape[1] + 16) * 2.0**-24
-    centers = (embeddings[labeled] - mean) * scale
-    center_norms = (slack * np.einsum("ij,ij->i", centers, centers)).astype(np.float32)
-    centers = (-2 * centers).astype(np.float32)
+    centers, center_norms = (
+        np.empty((len(labeled), embeddings.shape[1]), np.float32),
+        np.empty(len(labeled), np.float32),
+    )
+    for place, indices in row_blocks(labeled):
+        rows = (embeddings[indices] - mean) * scale
+        center_norms[place] = slack * np.einsum("ij,ij->i", rows, rows)
+        centers[place] = -2 * rows
     for place, indices in row_blocks(unlabeled):
         rows = (embeddings[indices] - mean) * scale
         norms = slack * np.einsum("ij,ij->i", rows, rows)

@@ -10,7 +10,7 @@ import numpy as np
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.core.options import Options
 from labelbench_direct.core.types import Indices
-from labelbench_direct.labelbench import Dataset
+from labelbench_direct.labelbench import Annotator, Dataset
 from labelbench_direct.session import DirectSession
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, ask_annotators
 
@@ -40,6 +40,7 @@ class DirectStrategy(PoolStrategy):
         """The last ``select``'s session: its thresholds, and how the version spaces moved."""
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
+        annotator = Annotator(self.dataset)  # reads labels one-hot: before the session sorts its orders
         self.session = session = DirectSession(
             pool.probabilities,
             pool.labeled,
@@ -49,4 +50,4 @@ class DirectStrategy(PoolStrategy):
             rng=rng,
             options=self._options,
         )
-        return ask_annotators(session, self.dataset)
+        return ask_annotators(session, annotator)

@@ -9,7 +9,7 @@ import numpy as np
 from labelbench_direct.core.checks import check_choice
 from labelbench_direct.core.galaxy import Cuts
 from labelbench_direct.core.types import Indices
-from labelbench_direct.labelbench import Dataset
+from labelbench_direct.labelbench import Annotator, Dataset
 from labelbench_direct.session import GalaxySession
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, ask_annotators
 
@@ -32,5 +32,6 @@ class GalaxyStrategy(PoolStrategy):
         check_choice(self._cuts, "cuts", get_args(Cuts))
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
+        annotator = Annotator(self.dataset)  # reads labels one-hot: before the session holds its graphs
         session = GalaxySession(pool.probabilities, pool.labeled, pool.labels, budget=budget, rng=rng, cuts=self._cuts)
-        return ask_annotators(session, self.dataset)
+        return ask_annotators(session, annotator)

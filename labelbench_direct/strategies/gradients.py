@@ -50,14 +50,22 @@ class Gradients:
 
     def shrink(self, bounds: Floats, centers: Indices) -> None:
         """Lower ``bounds`` (n,) in place to at most the squared distances to ``centers``, and never below them."""
-        center_residuals, center_embeddings = -2 * self._residuals[centers], self._scaled[centers]
-        center_norms = (self._slack * self.square_norms[centers]).astype(np.float32)
-        for place, rows in row_blocks(self._scaled):
-            products = rows @ center_embeddings.T
-            products *= self._residuals[place] @ center_residuals.T
-            products += center_norms
-            distances = products.min(axis=1) + self._slack * self.square_norms[place]
-            np.minimum(bounds[place], np.maximum(distances, 0) + _UNDERFLOW, out=bounds[place])
+        for _, some in row_blocks(centers):
+            center_residuals, center_embeddings = -2 * self._residuals[some], self._scaled[some]
+            center_norms = (self._slack * self.square_norms[some]).astype(np.float32)
+            for place, rows in row_blocks(self._scaled):
+                products = rows @ center_embeddings.T
+                products *= self._residuals[place] @ center_residuals.T
+                products += center_norms
+                distances = products.min(axis=1) + self._slack * self.square_norms[place]
+                np.minimum(bounds[place], np.maximum(distances, 0) + _UNDERFLOW, out=bounds[place])
+
+    def nearest(self, rows: Indices, centers: Indices) -> Floats:
+        """(rows,): the least of their ``distances`` to ``centers``."""
+        nearest = np.full(len(rows), np.inf)
+        for _, some in row_blocks(centers):
+            np.minimum(nearest, self.distances(rows, some).min(axis=1), out=nearest)
+        return nearest
 
     def distances(self, rows: Indices, centers: Indices) -> Floats:
         """(rows, centers): squared distances in double precision; those of equal gradients are 0."""

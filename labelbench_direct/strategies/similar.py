@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, unit_scale
 from labelbench_direct.strategies.gradients import residuals
 
 CANDIDATES = 256
@@ -33,7 +34,10 @@ class Similarities:
 
     def __init__(self, probabilities: Floats, embeddings: Floats, queries: Indices, labels: Indices) -> None:
         self._probabilities, self._embeddings = probabilities, embeddings
-        self._queries = self._normalized(queries, labels)
+        self._scale = unit_scale(embeddings)
+        self._queries = np.empty((len(queries), probabilities.shape[1])), np.empty((len(queries), embeddings.shape[1]))
+        for place, some in row_blocks(queries):
+            self._queries[0][place], self._queries[1][place] = self._normalized(some, labels[place])
 
     def to(self, indices: Indices) -> Floats:
         """(indices, queries)"""
@@ -46,6 +50,7 @@ class Similarities:
 
     def _normalized(self, indices: Indices, labels: Indices) -> tuple[Floats, Floats]:
         vectors = residuals(self._probabilities[indices], labels), self._embeddings[indices].astype(np.float64)
+        np.multiply(vectors[1], self._scale, out=vectors[1])
         for vector in vectors:
             norms = np.linalg.norm(vector, axis=1, keepdims=True)
             vector /= np.where(norms > 0, norms, 1)
