@@ -134,7 +134,7 @@ class DirectSession(Session):
 
     def __init__(
         self,
-        probabilities: ArrayLike,
+        probabilities: ArrayLike | Scores,
         labeled: ArrayLike,
         labels: ArrayLike,
         *,
@@ -181,7 +181,7 @@ class GalaxySession(Session):
 
     def __init__(
         self,
-        probabilities: ArrayLike,
+        probabilities: ArrayLike | Scores,
         labeled: ArrayLike,
         labels: ArrayLike,
         *,
@@ -199,7 +199,7 @@ class GalaxySession(Session):
 
 
 def _checked(
-    probabilities: ArrayLike, labeled: ArrayLike, labels: ArrayLike, rng: Any
+    probabilities: ArrayLike | Scores, labeled: ArrayLike, labels: ArrayLike, rng: Any
 ) -> tuple[Scores, Indices, Indices]:
     """The scores, the labeled indices and their labels, once they and the generator are known to be sound."""
     scores = check_probabilities(probabilities)

@@ -164,15 +164,11 @@ def test_nearest_unlabeled_equals_oracle(drawn, data, nearest):
     assert core.nearest_unlabeled(t, count, nearest).tolist() == oracle.nearest_unlabeled(line, t, count, nearest)
 
 
-@given(lines(), st.data())
-def test_annotating_in_parts_equals_annotating_at_once(drawn, data):
-    line, core = drawn
-    first = np.array(data.draw(st.lists(st.booleans(), min_size=len(core.positions), max_size=len(core.positions))))
-    first = first.astype(bool)
-    part = OneVsRest(core.positions[first], core.is_class[first], len(line))
-    whole = part.annotate(core.positions[~first][::-1], core.is_class[~first][::-1])
-    assert whole.positions.tolist() == core.positions.tolist()
-    assert whole.is_class.tolist() == core.is_class.tolist()
+def annotate(line, positions, is_class):
+    """The same with more annotated examples."""
+    all_positions = np.concatenate([line.positions, positions])
+    ascending = np.argsort(all_positions)
+    return OneVsRest(all_positions[ascending], np.concatenate([line.is_class, is_class])[ascending], line.size)
 
 
 @given(st.integers(1, 30), st.data())
@@ -188,7 +184,7 @@ def test_separable_labels_never_lose_the_true_threshold(size, data):
         count = min(data.draw(st.integers(1, 4)), space.candidates(line))
         ranks = line.unlabeled_before(space.low) + rng.choice(space.candidates(line), size=count, replace=False)
         positions = line.unlabeled_positions(ranks)
-        line = line.annotate(positions, positions < truth)
+        line = annotate(line, positions, positions < truth)
         target = data.draw(st.integers(1, size))
         narrower = shrink(space, line, target, rng, unit=unit, tie=tie)
         assert space.low <= narrower.low <= narrower.high <= space.high

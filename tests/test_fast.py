@@ -199,6 +199,16 @@ def test_levels_never_decrease_along_the_order(implementation, probabilities, se
         assert counts[k].tolist() == np.bincount(codes[k], minlength=256).tolist()
 
 
+@given(score_matrices(max_examples=40), seeds)
+def test_values_of_rows_are_the_same_compiled(probabilities, seed):
+    rows, left_out = passes.plain(probabilities), seed % probabilities.shape[1]
+    expected, got = np.empty((2, 2, len(rows)), dtype=rows.dtype)
+    for implementation, values in ((passes, expected), (compiled, got)):
+        implementation.top_two_margin(rows, values[0])
+        implementation.highest_of_others(rows, left_out, values[1])
+    assert got.tolist() == expected.tolist()
+
+
 def test_constants_are_the_same_compiled():
     for name in ("ROW_SUM_TOLERANCE", "SHIFT", "LEAST", "HALF", "NUM_LEVELS"):
         assert getattr(compiled, name) == getattr(passes, name)

@@ -12,13 +12,14 @@ from scipy import stats
 
 from labelbench_direct import GalaxySession
 from labelbench_direct.core.annotations import Annotations
+from labelbench_direct.core.checks import check_probabilities
 from labelbench_direct.core.linear_graph import LinearGraph
+from labelbench_direct.core.passes import plain
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
 from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
 from labelbench_direct.strategies.base import PoolState, least, unit_scale
 from labelbench_direct.strategies.base_sampling import Boundaries, balanced_nearest
-from labelbench_direct.strategies.confidence import confidence
 from labelbench_direct.strategies.entropy import negative_entropy
 from labelbench_direct.strategies.fisher import Fisher
 from labelbench_direct.strategies.gradients import Gradients
@@ -26,17 +27,22 @@ from labelbench_direct.strategies.margin import top_two_margin
 from labelbench_direct.strategies.most_likely_positive import rare_class_score
 
 
+def highest(probabilities):
+    return check_probabilities(probabilities).highest
+
+
 def unlabeled_of(pool):
-    return PoolState(pool.probabilities, pool.labeled, pool.labels).unlabeled
+    return PoolState(check_probabilities(pool.probabilities), pool.labeled, pool.labels).unlabeled
 
 
 @given(pools(max_examples=30), st.integers(0, 12))
 def test_margin_and_confidence(pool, budget):
     unlabeled = unlabeled_of(pool)
     budget = min(budget, len(unlabeled))
-    for values, rule in ((top_two_margin, rules.margin), (confidence, rules.confidence)):
-        expected = rules.first(unlabeled.tolist(), budget, lambda index: rule(pool.probabilities[index]))  # noqa: B023
-        assert least(values(pool.probabilities)[unlabeled], unlabeled, budget).tolist() == expected
+    rows = plain(pool.probabilities)
+    for values, rule in ((top_two_margin(rows), rules.margin), (highest(rows), rules.confidence)):
+        expected = rules.first(unlabeled.tolist(), budget, lambda index: rule(rows[index]))  # noqa: B023
+        assert least(values[unlabeled], unlabeled, budget).tolist() == expected
 
 
 @given(pools(max_examples=30))
@@ -58,7 +64,7 @@ def test_scores_of_more_than_one_block():
     scores = np.random.default_rng(0).dirichlet(np.ones(5), 3000)
     assert len(list(row_blocks(scores))) == 3
     assert top_two_margin(scores).tolist() == [rules.margin(row) for row in scores]
-    assert confidence(scores).tolist() == [rules.confidence(row) for row in scores]
+    assert highest(scores).tolist() == [rules.confidence(row) for row in scores]
     assert negative_entropy(scores) == pytest.approx([rules.negative_entropy(row) for row in scores.tolist()])
     labels = np.array([2])
     expected = [rules.rare_class_score(row, [2], None) for row in scores.tolist()]
@@ -175,7 +181,7 @@ def test_linear_graph(size, num_classes, both_kinds, seed):
     order, labels = rng.permutation(size), rng.choice(num_classes, size, p=rng.dirichlet(np.ones(num_classes)))
     if rng.random() < 0.5:  # few contradictions, so that annotated runs grow long
         labels = np.where(rng.random(size) < 0.9, np.argsort(order) >= size // 3, labels)
-    known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), size)
+    known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), size, size)
     graph = LinearGraph(order, 0, known, both_kinds)
     line: list = [None] * size
     while None in line:
@@ -198,7 +204,7 @@ def test_linear_graph(size, num_classes, both_kinds, seed):
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 255, 256, 257, 1000, 65535, 65536, 65537])
 def test_linear_graph_knows_its_order(size):
     order = np.random.default_rng(0).permutation(size)
-    nothing = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
+    nothing = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0, size)
     graph = LinearGraph(order, 0, nothing, both_kinds=True)
     positions = np.unique(np.linspace(0, size - 1, 2000).astype(int)).tolist()
     assert [graph.index_at(position) for position in positions] == order[positions].tolist()

@@ -33,6 +33,29 @@ def check_rows(rows, highest):
 
 
 @njit(cache=True, nogil=True)
+def top_two_margin(rows, margins):
+    """See ``passes``."""
+    for i in range(len(rows)):
+        most = second = rows[i, 0] * 0 - 1
+        for score in rows[i]:
+            second = max(second, min(score, most))
+            most = max(score, most)
+        margins[i] = most - second
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def highest_of_others(rows, left_out, highest):
+    """See ``passes``."""
+    for i in range(len(rows)):
+        most = rows[i, 0] * 0 - 1
+        for score in rows[i, :left_out]:
+            most = score if score > most else most
+        for score in rows[i, left_out + 1 :]:
+            most = score if score > most else most
+        highest[i] = most
+
+
+@njit(cache=True, nogil=True)
 def encode(rows, highest, classes, buckets, codes, counts):
     """See ``passes``."""
     levels = np.empty(rows.shape, np.int16)

@@ -29,17 +29,6 @@ class OneVsRest:
     is_class: Mask
     size: int
 
-    def annotate(self, positions: Indices, is_class: Mask) -> OneVsRest:
-        """The same with more annotated examples (any order)."""
-        ascending = np.argsort(positions)
-        is_new = np.zeros(len(self.positions) + len(positions), dtype=bool)
-        is_new[np.searchsorted(self.positions, positions[ascending]) + np.arange(len(positions))] = True
-        all_positions, all_is_class = np.empty(len(is_new), dtype=np.int64), np.empty(len(is_new), dtype=bool)
-        all_positions[is_new], all_is_class[is_new] = positions[ascending], is_class[ascending]
-        is_old = ~is_new
-        all_positions[is_old], all_is_class[is_old] = self.positions, self.is_class
-        return OneVsRest(all_positions, all_is_class, self.size)
-
     @cached_property
     def losses(self) -> Indices:
         """(A+1,): the loss of the thresholds with j annotated examples before them, j = 0..A."""

@@ -48,6 +48,19 @@ def check_rows(rows: Floats, highest: Floats) -> bool:
     return bool(rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE)  # false for not-a-number, too
 
 
+def top_two_margin(rows: Floats, margins: Floats) -> None:
+    """Fill ``margins`` (n,) with each row's highest score minus its second highest."""
+    top = np.partition(rows, -2, axis=1)
+    np.subtract(top[:, -1], top[:, -2], out=margins)
+
+
+def highest_of_others(rows: Floats, left_out: int, highest: Floats) -> None:
+    """Fill ``highest`` (n,) with each row's highest score but for one column."""
+    by_class = np.array(rows.T, order="C")
+    by_class[left_out] = -1
+    np.max(by_class, axis=0, out=highest)
+
+
 def encode(rows: Floats, highest: Floats, classes: Indices, buckets: Codes, codes: Codes, counts: Indices) -> None:
     """Fill ``codes`` (G, n) with the buckets of n examples in the orders of ``classes`` (G,), and add how many
     came into each to ``counts`` (G, B).

@@ -34,7 +34,6 @@ class OnDevice:
         self.shape: tuple[int, ...] = tuple(tensor.shape)
         self.ndim = len(self.shape)
         self.dtype: np.dtype[Any] = tensor[:0].cpu().numpy().dtype
-        self.nbytes: int = tensor.element_size() * tensor.nelement()
 
     def __len__(self) -> int:
         return self.shape[0]

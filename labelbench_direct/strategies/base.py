@@ -15,6 +15,7 @@ from labelbench_direct.core.checks import (
     check_labels,
     check_probabilities,
 )
+from labelbench_direct.core.scores import Scores
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import (
     ALInput,
@@ -33,14 +34,19 @@ from labelbench_direct.session import Session
 class PoolState:
     """What a strategy knows of the pool when it selects."""
 
-    probabilities: Floats
-    """(N, K) softmax scores."""
+    scores: Scores
+    """(N, K) softmax scores, checked."""
     labeled: Indices
     """(L,) pool indices in the order of labeling."""
     labels: Indices
     """(L,) their labels, as the annotators gave them."""
     embeddings: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     """(N, D) outputs of the penultimate layer, for strategies that say ``uses_embeddings``; empty for others."""
+
+    @property
+    def probabilities(self) -> Floats:
+        """(N, K) the scores as they were handed in."""
+        return self.scores.array
 
     @property
     def unlabeled(self) -> Indices:
@@ -77,17 +83,18 @@ class PoolStrategy(Strategy):
 
     def select(self, trainer: Trainer, budget: int) -> Indices:
         """``budget`` distinct unlabeled pool indices, or with a warning all that are left when they are fewer."""
-        scores, *rest = trainer.retrieve_inputs(self.input_types)
-        probabilities = check_probabilities(scores)
+        predictions, *rest = trainer.retrieve_inputs(self.input_types)
+        scores = check_probabilities(predictions)
+        probabilities = scores.array
         if len(probabilities) != len(self.dataset):
             raise ValueError(f"the pool has {len(self.dataset)} examples, but the trainer scored {len(probabilities)}")
         labeled = check_indices(labeled_indices(self.dataset), len(probabilities), "labeled_idxs()")
         labels = check_labels(labeled_labels(self.dataset), labeled, probabilities.shape[1])
         budget = check_budget(budget, len(probabilities) - len(labeled))
         if self.uses_embeddings:
-            pool = PoolState(probabilities, labeled, labels, check_embeddings(rest[0], len(probabilities)))
+            pool = PoolState(scores, labeled, labels, check_embeddings(rest[0], len(probabilities)))
         else:
-            pool = PoolState(probabilities, labeled, labels)
+            pool = PoolState(scores, labeled, labels)
         return self.choose(pool, budget, self.rng())
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:

@@ -42,7 +42,7 @@ class DirectStrategy(PoolStrategy):
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
         annotator = Annotator(self.dataset)  # reads labels one-hot: before the session sorts its orders
         self.session = session = DirectSession(
-            pool.probabilities,
+            pool.scores,
             pool.labeled,
             pool.labels,
             budget=budget,

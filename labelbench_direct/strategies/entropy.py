@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.scores import on_all_cores
+from labelbench_direct.core import passes
+from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
@@ -16,11 +17,12 @@ def negative_entropy(probabilities: Floats) -> Floats:
     """(N,): ``sum_c p_c log2 p_c``, with 0 log 0 = 0. O(N K) time, O(N) memory. Half precision becomes single."""
     entropies: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
-    def fill(place: slice, rows: Floats) -> None:
-        scores = rows.astype(entropies.dtype, copy=False)
-        np.einsum("nk,nk->n", scores, np.log2(np.maximum(scores, FLOOR)), out=entropies[place])
+    def fill(part: range) -> None:
+        for place, rows in row_blocks(probabilities, part):
+            scores = passes.plain(rows)
+            np.einsum("nk,nk->n", scores, np.log2(np.maximum(scores, FLOOR)), out=entropies[place])
 
-    on_all_cores(fill, probabilities)
+    on_all_cores(fill, len(probabilities))
     return entropies
 
 

@@ -33,5 +33,5 @@ class GalaxyStrategy(PoolStrategy):
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
         annotator = Annotator(self.dataset)  # reads labels one-hot: before the session holds its graphs
-        session = GalaxySession(pool.probabilities, pool.labeled, pool.labels, budget=budget, rng=rng, cuts=self._cuts)
+        session = GalaxySession(pool.scores, pool.labeled, pool.labels, budget=budget, rng=rng, cuts=self._cuts)
         return ask_annotators(session, annotator)

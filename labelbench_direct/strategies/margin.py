@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.scores import on_all_cores
+from labelbench_direct.core import passes
+from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
 
 def top_two_margin(probabilities: Floats) -> Floats:
-    """(N,): the highest score minus the second highest. O(N K) time, O(N) memory."""
-    margins: Floats = np.empty(len(probabilities), dtype=probabilities.dtype)
+    """(N,): the highest score minus the second highest. O(N K) time, O(N) memory. Half precision becomes single."""
+    margins: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
-    def fill(place: slice, rows: Floats) -> None:
-        top = np.partition(rows, -2, axis=1)
-        np.subtract(top[:, -1], top[:, -2], out=margins[place])
+    def fill(part: range) -> None:
+        for place, rows in row_blocks(probabilities, part):
+            passes.fastest().top_two_margin(passes.plain(rows), margins[place])
 
-    on_all_cores(fill, probabilities)
+    on_all_cores(fill, len(probabilities))
     return margins
 
 

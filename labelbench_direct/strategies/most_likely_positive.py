@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.scores import on_all_cores
+from labelbench_direct.core import passes
+from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
@@ -17,15 +18,14 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     """
     num_classes = probabilities.shape[1]
     counts = np.bincount(labels, minlength=num_classes) if len(labels) else probabilities.mean(axis=0)
-    majority = np.argmax(counts)
-    scores: Floats = np.empty(len(probabilities), dtype=probabilities.dtype)
+    majority = int(np.argmax(counts))
+    scores: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
-    def fill(place: slice, rows: Floats) -> None:
-        by_class = np.array(rows.T, order="C")
-        by_class[majority] = -1
-        np.max(by_class, axis=0, out=scores[place])
+    def fill(part: range) -> None:
+        for place, rows in row_blocks(probabilities, part):
+            passes.fastest().highest_of_others(passes.plain(rows), majority, scores[place])
 
-    on_all_cores(fill, probabilities)
+    on_all_cores(fill, len(probabilities))
     return scores
 
 
