@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from labelbench_direct.core import passes
-from labelbench_direct.core.order import order_of, permutation
+from labelbench_direct.core.order import index_type, order_of, permutation
 from labelbench_direct.core.scores import Scores, on_all_cores, row_blocks
 from labelbench_direct.core.types import Codes, Floats, Indices
 
@@ -29,15 +29,16 @@ class PoolOrders:
     for which it does.
     """
 
-    def __init__(self, scores: Scores, num_buckets: int = NUM_BUCKETS) -> None:
+    def __init__(self, scores: Scores, num_buckets: int | None = None) -> None:
+        """``num_buckets``: at most 256, by default so many; with one, orders are sorted as a whole."""
         self._scores = scores.array
         self.num_examples, self.num_classes = self._scores.shape
         # With two classes the order is by score alone: by the gap to 1.
         self.highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
-        self._num_buckets = num_buckets
+        self._num_buckets = num_buckets or NUM_BUCKETS
         self._together = max(1, self.num_classes * self._scores.dtype.itemsize // 8)
         self._coded: dict[int, tuple[Codes, Indices]] = {}  # by class: codes, and where the buckets start
-        self._room = _room(self.num_examples)
+        self._room = np.empty(self.num_examples, dtype=index_type(self.num_examples))
 
     def each(self, classes: Sequence[int]) -> Iterator[tuple[int, ClassOrder]]:
         """The orders of these classes, one after the other: each good until the next one is taken."""
@@ -52,12 +53,11 @@ class PoolOrders:
     @cached_property
     def numbering(self) -> Indices:
         """(N,) the pool in an order that does not depend on how its rows are ordered: class 0's."""
-        return self.permutation(0).astype(self._room.dtype)
+        return self.permutation(0)
 
     def permutation(self, k: int) -> Indices:
         """(N,) the whole order of one class: ``class_order``, fast."""
-        score = np.asarray(self._scores[:, k], dtype=np.float64)
-        return permutation(score, self.highest - score)
+        return permutation(self._scores[:, k], self.highest)
 
     def _code(self, classes: Sequence[int]) -> dict[int, tuple[Codes, Indices]]:
         """Every example's bucket in the orders of these classes, in one pass on all cores."""
@@ -136,8 +136,3 @@ class ClassOrder:
             order_of(score, self.highest[members] - score)
         ]
         self.is_sorted[first:stop] = True
-
-
-def _room(num_examples: int) -> Indices:
-    """For a permutation of the pool, in the smaller of two integers where it holds one."""
-    return np.empty(num_examples, dtype=np.int32 if num_examples < 2**31 else np.int64)
