@@ -58,7 +58,7 @@ def run(checkout, tmp_path, monkeypatch, capfd):
         if plain:
             status = subprocess.run([sys.executable, *command], cwd=checkout, check=False).returncode
         else:
-            status = cli.main(["labelbench", "--device", "cpu", "--", *command])
+            status = cli.main(["labelbench", "--device", "cpu", "--wandb", "disabled", "--", *command])
         logged = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return status, capfd.readouterr().err, logged
 
@@ -85,6 +85,29 @@ def test_launched_run_uses_ours_and_writes_lines_beside_labelbenchs_log(run, tmp
     assert 0 < (labels != np.array(indices) % 3).sum() <= 6, "labels are those that training sees"
     ((trial,), _) = read_results([tmp_path / "lines"])
     assert trial.metrics["Balanced Test Accuracy"].tolist() == [0.5] * 3
+
+
+def test_what_was_logged_is_read_back_without_an_account(run, checkout):
+    """In the folder in which LabelBench fetches results, by its ``wandb.Api``."""
+    _, _, (init, *logged) = run(*words())
+    status, errors, _ = run("results/fetch_wandb_training.py", "Active Learning, sixty, Batch Size=10")
+    assert status == 0, errors
+    assert errors.count("bridge ") == errors.count("bridge wandb") == 1
+    ((name, config, rows, labels),) = json.loads((checkout / "results/fetched.json").read_text())
+    assert name == "a run"
+    assert str(config) == init["config"]
+    assert [row.pop("_step") for row in rows] == list(range(33))
+    as_logged = [{key: float(value) for key, value in row.items()} for row in logged]
+    assert rows == as_logged
+    assert labels == 30
+
+
+def test_a_project_without_runs_is_named(run):
+    run(*words())
+    status, errors, _ = run("results/fetch_wandb_training.py", "Active Learning, sixtie, Batch Size=10")
+    assert status == 1
+    assert "no finished run of 'Active Learning, sixtie, Batch Size=10'" in errors
+    assert "there are 'Active Learning, sixty, Batch Size=10'" in errors
 
 
 def test_labelbenchs_own_configurations_come_first(run, checkout, tmp_path):
