@@ -17,8 +17,10 @@ from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.corrupters import noisy_random
 from labelbench_direct.hosts.labelbench.launch import environment
+from labelbench_direct.hosts.labelbench.program import read_run
 from labelbench_direct.hosts.labelbench.published import check_counts
 from labelbench_direct.hosts.labelbench.run import child_command
+from labelbench_direct.hosts.labelbench.sink import Sink
 from labelbench_direct.report.read import read_results
 
 ARGUMENTS = {
@@ -108,6 +110,32 @@ def test_a_project_without_runs_is_named(run):
     assert status == 1
     assert "no finished run of 'Active Learning, sixtie, Batch Size=10'" in errors
     assert "there are 'Active Learning, sixty, Batch Size=10'" in errors
+
+
+def test_evaluations_of_several_strategies_have_files_of_their_own(checkout, tmp_path, monkeypatch):
+    monkeypatch.chdir(checkout)
+    arguments = {
+        "wandb_project": "Active Learning, sixty, Batch Size=10",
+        "eval_batch_size": "10",
+        "eval_num_batch": "2",
+        "eval_classifier_model_config": "linear.json",
+        "eval_trainer_config": "passive.json",
+    }
+    changes = [{"strategy_config": "direct"}, {"strategy_config": "margin_sampling"}]
+    changes.append({"strategy_config": "direct", "classifier_model_config": "shallow"})
+    names = []
+    for change in changes:
+        sink = Sink(read_run(words(**arguments, **change)), tmp_path, checkout)
+        sink.finish()
+        names.append(sink.path.name)
+    assert [name.rpartition("-seed7")[0] for name in names] == [
+        "evaluation-direct",
+        "evaluation-margin_sampling",
+        "evaluation-direct",
+    ]
+    assert len(set(names)) == 3, "another proxy's is another file"
+    del arguments["wandb_project"]
+    assert read_run(words(**arguments)) is None, "LabelBench cannot do without it"
 
 
 def test_labelbenchs_own_configurations_come_first(run, checkout, tmp_path):

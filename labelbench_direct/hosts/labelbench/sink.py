@@ -39,8 +39,9 @@ class Sink:
     def __init__(self, run: Run, folder: Path, checkout: Path) -> None:
         self._header = _header(run, checkout)
         digest = hashlib.sha256(json.dumps(self._header, sort_keys=True).encode()).hexdigest()
-        strategy = Path(run.names.get("strategy", "evaluation")).stem
-        self.path = folder / run.dataset / f"{strategy}-seed{run.seed}-{digest[:10]}.jsonl"
+        strategy = Path(run.names.get("strategy") or run.selected_by["strategy_config"]).stem
+        name = f"evaluation-{strategy}" if run.selected_by else strategy
+        self.path = folder / run.dataset / f"{name}-seed{run.seed}-{digest[:10]}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._part = self.path.with_suffix(".jsonl.part")
         self._file = self._part.open("w", encoding="utf-8")
@@ -89,6 +90,7 @@ def _header(run: Run, checkout: Path) -> dict[str, Any]:
         "rounds": run.rounds,
         "files": run.names,
         **run.configurations,
+        **({"selected_by": run.selected_by} if run.selected_by else {}),
     }
 
 
