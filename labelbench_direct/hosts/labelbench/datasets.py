@@ -17,12 +17,13 @@ from PIL import Image
 from torch.utils.data import Dataset, random_split
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.hosts.embedded.data import SOURCES, Data, Part, load
+from labelbench_direct.hosts.embedded.data import Data, Part, load
 from labelbench_direct.hosts.labelbench.published import check_counts, expected_classes
 
 _IMAGENET_SITE = "https://image-net.org/download-images (ILSVRC 2012, after registration)"
 _LISTS_SITE = "https://github.com/zhmiao/OpenLongTailRecognition-OLTR (Liu et al. 2019, its README links the lists)"
 _INATURALIST_SITE = "https://github.com/visipedia/inat_comp/tree/master/{year}"
+_SMALL = ("digits", "mnist5k")  # grey, and shipped by packages; LabelBench's own data sets stay its own
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as LabelBench has them
 
 
@@ -183,7 +184,7 @@ def register() -> None:
     skeleton.register_dataset("inaturalist_2017", multi_class)(
         functools.partial(get_inaturalist, year="2017", name="inaturalist_2017")
     )
-    for source in SOURCES:
+    for source in _SMALL:
         for name in (source, f"{source}_imb", f"{source}_lt"):
             skeleton.register_dataset(name, multi_class)(functools.partial(get_small, name))
     for name in ("fmow", "iwildcam"):
