@@ -12,7 +12,7 @@ from fake_labelbench import write_checkout
 from labelbench_direct import cli
 from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench import checkout as checkouts
-from labelbench_direct.hosts.labelbench import configurations, doctor
+from labelbench_direct.hosts.labelbench import configurations, datasets, doctor
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.corrupters import noisy_random
@@ -421,6 +421,14 @@ def test_other_counts_are_refused_and_say_how_to_allow_them(tmp_path, labels, nu
     check_counts("iwildcam", labels, num_classes, str(tmp_path))
     with pytest.raises(ValueError, match="expected: K = 62"):
         check_counts("fmow", labels, num_classes, str(tmp_path))
+
+
+def test_a_wilds_data_set_that_is_not_there_is_named_with_where_it_is_published(tmp_path):
+    def get(data_dir):
+        return (tmp_path / "metadata.csv").open()
+
+    with pytest.raises(FileNotFoundError, match=r"metadata\.csv is not there: fmow in .* https://wilds\.stanford\.edu"):
+        datasets._with_counts("fmow", get)(str(tmp_path))
 
 
 def test_bad_counts_of_ones_own_are_refused(tmp_path):
