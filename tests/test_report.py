@@ -281,7 +281,6 @@ def test_files_that_are_no_results_are_refused(tmp_path, content):
 
 
 @pytest.mark.labelbench
-@pytest.mark.skipif("LABELBENCH_HOME" not in os.environ, reason="LABELBENCH_HOME names no LabelBench checkout")
 def test_labelbenchs_own_results_are_read(tmp_path):
     """The last balanced accuracy of DIRECT on FMoW, as LabelBench's repository publishes it."""
     from pathlib import Path
