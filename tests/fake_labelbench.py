@@ -134,7 +134,8 @@ def read(kind, name):
         return json.load(f)
 strategy_config, corrupter_config = read("strategy", args.strategy_config), read("corrupter", args.corrupter_config)
 corrupter_config["name"], strategy_config["strategy_name"]
-wandb.init(config=vars(args))
+wandb.init(project="Active Learning, %s, Batch Size=%d" % (args.dataset, args.batch_size), name="a run",
+           config=vars(args))
 dataset = ALDataset()
 dataset.set_corrupter(lambda labels: corrupter_fns[corrupter_config["name"]](corrupter_config, labels))
 strategy = strategies[strategy_config["strategy_name"]](strategy_config, dataset)
@@ -158,7 +159,7 @@ for child in children:
 """
 WANDB = """
 import json, os
-def init(config):
+def init(project, name, config):
     global log
     log = _log  # as the real one puts the run's own log here
     log({"config": config})
@@ -169,6 +170,13 @@ def _log(data):
         file.write(json.dumps({name: str(value) for name, value in data.items()}) + "\\n")
 def finish():
     pass
+"""
+FETCHER = """
+import json, sys, wandb
+runs = wandb.Api(timeout=100).runs("nobody/" + sys.argv[1])
+fetched = [[run.name, run.config, list(run.scan_history()), len(list(run.scan_history(keys=["i"])))] for run in runs]
+with open("fetched.json", "w") as file:
+    json.dump(fetched, file)
 """
 CONFIGURATIONS = {
     "strategy/margin_sampling": '{"strategy_name": "margin"}',
@@ -190,6 +198,7 @@ def write_checkout(folder: Path) -> Path:
     files |= {f"LabelBench/{name}.py": text for name, text in OTHERS.items()}
     files |= {f"configs/{name}.json": text for name, text in CONFIGURATIONS.items()}
     files |= {"main.py": MAIN, "mp_launcher.py": LAUNCHER, "wandb.py": WANDB}
+    files["results/fetch_wandb_training.py"] = FETCHER
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

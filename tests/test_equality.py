@@ -16,8 +16,6 @@ from labelbench_direct.strategies import STRATEGIES, fisher
 
 HOME = os.environ.get("LABELBENCH_HOME")
 pytestmark = pytest.mark.labelbench
-if not HOME:
-    pytest.skip("LABELBENCH_HOME does not name a LabelBench checkout", allow_module_level=True)
 
 # Runs in a process of its own, so that LabelBench is importable there only. What LabelBench draws from numpy's global
 # state is read from a list, by function.

@@ -12,13 +12,15 @@ from fake_labelbench import write_checkout
 from labelbench_direct import cli
 from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench import checkout as checkouts
-from labelbench_direct.hosts.labelbench import configurations, doctor
+from labelbench_direct.hosts.labelbench import configurations, datasets, doctor
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.corrupters import noisy_random
 from labelbench_direct.hosts.labelbench.launch import environment
+from labelbench_direct.hosts.labelbench.program import read_run
 from labelbench_direct.hosts.labelbench.published import check_counts
 from labelbench_direct.hosts.labelbench.run import child_command
+from labelbench_direct.hosts.labelbench.sink import Sink
 from labelbench_direct.report.read import read_results
 
 ARGUMENTS = {
@@ -58,7 +60,7 @@ def run(checkout, tmp_path, monkeypatch, capfd):
         if plain:
             status = subprocess.run([sys.executable, *command], cwd=checkout, check=False).returncode
         else:
-            status = cli.main(["labelbench", "--device", "cpu", "--", *command])
+            status = cli.main(["labelbench", "--device", "cpu", "--wandb", "disabled", "--", *command])
         logged = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return status, capfd.readouterr().err, logged
 
@@ -85,6 +87,55 @@ def test_launched_run_uses_ours_and_writes_lines_beside_labelbenchs_log(run, tmp
     assert 0 < (labels != np.array(indices) % 3).sum() <= 6, "labels are those that training sees"
     ((trial,), _) = read_results([tmp_path / "lines"])
     assert trial.metrics["Balanced Test Accuracy"].tolist() == [0.5] * 3
+
+
+def test_what_was_logged_is_read_back_without_an_account(run, checkout):
+    """In the folder in which LabelBench fetches results, by its ``wandb.Api``."""
+    _, _, (init, *logged) = run(*words())
+    status, errors, _ = run("results/fetch_wandb_training.py", "Active Learning, sixty, Batch Size=10")
+    assert status == 0, errors
+    assert errors.count("bridge ") == errors.count("bridge wandb") == 1
+    ((name, config, rows, labels),) = json.loads((checkout / "results/fetched.json").read_text())
+    assert name == "a run"
+    assert str(config) == init["config"]
+    assert [row.pop("_step") for row in rows] == list(range(33))
+    as_logged = [{key: float(value) for key, value in row.items()} for row in logged]
+    assert rows == as_logged
+    assert labels == 30
+
+
+def test_a_project_without_runs_is_named(run):
+    run(*words())
+    status, errors, _ = run("results/fetch_wandb_training.py", "Active Learning, sixtie, Batch Size=10")
+    assert status == 1
+    assert "no finished run of 'Active Learning, sixtie, Batch Size=10'" in errors
+    assert "there are 'Active Learning, sixty, Batch Size=10'" in errors
+
+
+def test_evaluations_of_several_strategies_have_files_of_their_own(checkout, tmp_path, monkeypatch):
+    monkeypatch.chdir(checkout)
+    arguments = {
+        "wandb_project": "Active Learning, sixty, Batch Size=10",
+        "eval_batch_size": "10",
+        "eval_num_batch": "2",
+        "eval_classifier_model_config": "linear.json",
+        "eval_trainer_config": "passive.json",
+    }
+    changes = [{"strategy_config": "direct"}, {"strategy_config": "margin_sampling"}]
+    changes.append({"strategy_config": "direct", "classifier_model_config": "shallow"})
+    names = []
+    for change in changes:
+        sink = Sink(read_run(words(**arguments, **change)), tmp_path, checkout)
+        sink.finish()
+        names.append(sink.path.name)
+    assert [name.rpartition("-seed7")[0] for name in names] == [
+        "evaluation-direct",
+        "evaluation-margin_sampling",
+        "evaluation-direct",
+    ]
+    assert len(set(names)) == 3, "another proxy's is another file"
+    del arguments["wandb_project"]
+    assert read_run(words(**arguments)) is None, "LabelBench cannot do without it"
 
 
 def test_labelbenchs_own_configurations_come_first(run, checkout, tmp_path):
@@ -370,6 +421,14 @@ def test_other_counts_are_refused_and_say_how_to_allow_them(tmp_path, labels, nu
     check_counts("iwildcam", labels, num_classes, str(tmp_path))
     with pytest.raises(ValueError, match="expected: K = 62"):
         check_counts("fmow", labels, num_classes, str(tmp_path))
+
+
+def test_a_wilds_data_set_that_is_not_there_is_named_with_where_it_is_published(tmp_path):
+    def get(data_dir):
+        return (tmp_path / "metadata.csv").open()
+
+    with pytest.raises(FileNotFoundError, match=r"metadata\.csv is not there: fmow in .* https://wilds\.stanford\.edu"):
+        datasets._with_counts("fmow", get)(str(tmp_path))
 
 
 def test_bad_counts_of_ones_own_are_refused(tmp_path):

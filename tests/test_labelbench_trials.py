@@ -12,7 +12,6 @@ import pytest
 
 from labelbench_direct.experiment.storage import read_lines
 
-HOME = os.environ.get("LABELBENCH_HOME")
 EXPERIMENT = {
     "dataset": "digits_imb_3",
     "seeds": [7],
@@ -36,7 +35,6 @@ def run(*arguments):
 
 
 @pytest.mark.labelbench
-@pytest.mark.skipif(HOME is None, reason="LABELBENCH_HOME names no LabelBench checkout")
 @pytest.mark.parametrize("case", CASES)
 def test_indices_equal_those_of_main_and_so_do_they_after_an_interruption(tmp_path, case):
     strategy, trainer, noise = CASES[case]

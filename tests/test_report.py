@@ -281,7 +281,6 @@ def test_files_that_are_no_results_are_refused(tmp_path, content):
 
 
 @pytest.mark.labelbench
-@pytest.mark.skipif("LABELBENCH_HOME" not in os.environ, reason="LABELBENCH_HOME names no LabelBench checkout")
 def test_labelbenchs_own_results_are_read(tmp_path):
     """The last balanced accuracy of DIRECT on FMoW, as LabelBench's repository publishes it."""
     from pathlib import Path
@@ -298,8 +297,12 @@ def test_lines_written_beside_labelbench_are_read(tmp_path):
               "model": {"model_name": "CLIP"}, "trainer": {"trainer_name": "pytorch_passive"},
               "strategy": {"strategy_name": "direct"}, "corrupter": {"name": "noisy_random", "p": 0.1}}  # fmt: skip
     append_line(path, header)
-    append_line(path, {"kind": "round", "round": 1, "metrics": {"Num Labeled": 10, BALANCED_TEST: 0.5}})
-    ((trial,), _) = read_results([path])
+    line = {"kind": "round", "round": 1, "metrics": {"Num Labeled": 10, BALANCED_TEST: 0.5}}
+    append_line(path, line)
+    del header["strategy"]
+    append_line(tmp_path / "evaluation.jsonl", {**header, "selected_by": {"strategy_config": "direct"}})
+    append_line(tmp_path / "evaluation.jsonl", line)
+    ((trial,), _) = read_results([tmp_path])
     assert (trial.setting.noise, trial.setting.model, trial.setting.trainer) == (0.1, "clip", "passive")
     assert trial.metrics[BALANCED_TEST].tolist() == [0.5]
 

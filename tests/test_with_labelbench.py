@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -56,9 +57,12 @@ def lines_of(folder):
     return [[json.loads(line) for line in path.read_text().splitlines()] for path in sorted(folder.rglob("*.jsonl"))]
 
 
+def flags(**values):
+    return [word for name, value in values.items() for word in (f"--{name}", str(value))]
+
+
 def words(**values):
-    defaults = {"wandb_name": "nobody", "metric": "multi_class"}
-    return [word for name, value in {**defaults, **values}.items() for word in (f"--{name}", str(value))]
+    return flags(**{"wandb_name": "nobody", "metric": "multi_class", **values})
 
 
 def digits(folder, trainer="passive", **changes):
@@ -108,6 +112,33 @@ def test_only_labelbenchs_misspelled_keys_are_complained_of(python):
     )
     assert len(complaints) == 7
     assert all("unknown key 'use_embedding' in " in complaint for complaint in complaints)
+
+
+def test_what_labelbench_has_stays_its_own(python):
+    """In every registry: other than it, entries of these names do what is said in the documentation."""
+    changed, added = python(
+        """
+        import json
+        from labelbench_direct.hosts.labelbench import checks, plugin
+        kinds = ("strategy", "trainer", "model", "corrupter", "dataset")
+        before = {kind: dict(checks.registry(kind)) for kind in kinds}
+        plugin.activate()
+        after = {kind: checks.registry(kind) for kind in kinds}
+        changed = [name for kind in kinds for name in before[kind] if after[kind].get(name) != before[kind][name]]
+        added = {kind: sorted(after[kind].keys() - before[kind].keys()) for kind in kinds}
+        print(json.dumps([changed, added]))
+        """
+    )
+    assert sorted(changed) == ["direct", "fmow", "iwildcam"]
+    own = [name for name in added.pop("strategy") if not name.startswith("labelbench_direct.")]
+    assert own == ["base", "cluster_margin", "direct_labelbench", "most_likely_positive", "similar"]
+    small = [f"{name}{ending}" for name in ("digits", "mnist5k") for ending in ("", "_imb", "_lt")]
+    assert added == {
+        "trainer": [],
+        "model": ["open_clip_vitb32"],
+        "corrupter": ["noisy_random"],
+        "dataset": sorted(["imagenet_lt", "inaturalist", "inaturalist_2017", *small]),
+    }
 
 
 @pytest.mark.parametrize("name", ["fmow", "iwildcam"])
@@ -187,8 +218,9 @@ def test_point_evaluation_trains_on_selected_indices(checkout, tmp_path):
     place.mkdir(parents=True)
     with (place / "direct_5.pkl").open("wb") as file:
         pickle.dump([{}, selected.tolist()], file)
-    arguments = words(
+    arguments = flags(
         seed=5,
+        wandb_name="nobody",
         wandb_project="Active Learning, digits, Batch Size=40",
         dataset="digits",
         data_dir=tmp_path,
@@ -203,10 +235,97 @@ def test_point_evaluation_trains_on_selected_indices(checkout, tmp_path):
         eval_classifier_model_config="linear_digits.json",
         eval_trainer_config="digits/passive/linear.json",
     )
-    arguments = arguments[:2] + arguments[4:]  # it has no --metric
     assert launch(checkout, ["point_evaluation.py", *arguments], device="cpu", wandb="disabled", log=tmp_path) == 0
     ((_, *rounds),) = lines_of(tmp_path / "digits")
     assert [index for line in rounds for index in line["indices"]] == selected.tolist()
+
+
+SELECTED = {"dataset": "digits_imb_3", "classifier_model": "linear", "trainer_config": "passive"}
+EVALUATED = {"eval_batch_size": 80, "eval_classifier_model": "linear_digits", "eval_trainer_config": "passive"}
+TWO_SEEDS = ["--num_runs", "2", "--gpu_masks", "0"]
+
+
+@pytest.fixture(scope="session")
+def fetched(checkout, tmp_path_factory):
+    """LabelBench's folder of results, and the JSON lines, after runs of two strategies, the evaluation of what they
+    selected, and LabelBench's own scripts that fetch results; without an account.
+    """
+    folder = tmp_path_factory.mktemp("fetched")
+    evaluation = flags(
+        wandb_name="nobody",
+        wandb_project="Active Learning, digits_imb_3, Batch Size=40",
+        dataset="digits_imb_3",
+        data_dir=folder / "data",
+        embed_model_config="none",
+        classifier_model_config="linear",
+        trainer_config="passive",
+        corrupter_config="noisy_random.json",
+        eval_metric="multi_class",
+        eval_batch_size=80,
+        eval_num_batch=1,
+        eval_classifier_model_config="linear_digits.json",
+        eval_trainer_config="digits/passive/linear.json",
+    )
+    what = flags(wandb_name="nobody", corrupter_config="random", **SELECTED)
+    for arguments in (
+        [
+            "mp_launcher.py",
+            *digits(folder, num_batch=2),
+            "--strategies",
+            "direct.json",
+            "random_sampling.json",
+            *TWO_SEEDS,
+        ],
+        ["mp_eval_launcher.py", *evaluation, "--strategies", "direct", "random_sampling", *TWO_SEEDS],
+        ["results/fetch_wandb_training.py", *what, *flags(batch_size=40, embed_model="none")],
+        ["results/fetch_wandb_eval.py", *what, *flags(**EVALUATED)],
+    ):
+        assert launch(checkout, arguments, device="cpu", wandb="disabled", log=folder) == 0
+    return checkout / "results", lines_of(folder / "digits_imb_3")
+
+
+def test_fetched_results_have_the_place_and_form_of_the_published_ones(fetched):
+    results, runs = fetched
+    published = results / "fmow_random/bs_3000/embed_none/model_clip_ViTB32/trainer_passive/direct_sampling_1234.pkl"
+    keys = pickle.loads(published.read_bytes())[0].keys() - {"_runtime", "_timestamp", "i", "Label index"}
+    place = "digits_imb_3_random/bs_40/embed_none/model_linear/trainer_passive"
+    evaluated = "digits_imb_3_random_eval/bs_80/proxy_linear/model_linear_digits/trainer_passive_eval_trainer_passive"
+    for header, *rounds in runs:
+        if "selected_by" in header:
+            name = f"{evaluated}/{header['selected_by']['strategy_config']}_{header['seed']}.pkl"
+            metrics = pickle.loads((results / name).read_bytes())
+        else:
+            name = f"{place}/{header['files']['strategy'].removesuffix('.json')}_{header['seed']}.pkl"
+            metrics, indices = pickle.loads((results / name).read_bytes())
+            assert indices == [index for line in rounds for index in line["indices"]]
+        assert metrics.keys() == keys
+        for i, line in enumerate(rounds):
+            assert {key: metrics[key][i] for key in line["metrics"]} == line["metrics"]
+    assert sorted("selected_by" in header for header, *_ in runs) == [False] * 4 + [True] * 4
+
+
+@pytest.mark.skipif(shutil.which("latex") is None, reason="LabelBench's plots are set by LaTeX, which is not here")
+def test_labelbenchs_own_plots_are_drawn(fetched):
+    results, _ = fetched
+    (results / "plots").mkdir()
+    curves = ["--metrics", "Balanced Test Accuracy", "--strategies", "direct", "random", "--smoothing", "none"]
+    curves += ["--colors", "tab:blue", "tab:orange"]
+    training = flags(**SELECTED, batch_size=40, embed_model="none", corrupter_config="random")
+    evaluation = flags(**{**SELECTED, "dataset": "digits_imb_3_random"}, **EVALUATED)  # it knows nothing of corrupters
+    for script, arguments in (("plot_training.py", training), ("plot_eval.py", evaluation)):
+        process = subprocess.run(
+            [sys.executable, script, *arguments, *curves],
+            cwd=results,
+            env={**os.environ, "MPLBACKEND": "agg"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert process.returncode == 0, process.stderr
+    assert sorted(path.name for path in (results / "plots").iterdir()) == [
+        "digits_imb_3_random_40_none_linear_passive_Balanced_Test_Accuracy.pdf",
+        "eval_digits_imb_3_random_80_linear_linear_digits_passive_passive_Balanced_Test_Accuracy.pdf",
+    ]
 
 
 @pytest.mark.parametrize(

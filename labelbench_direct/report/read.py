@@ -153,9 +153,11 @@ def _read_published(file: Path, about: dict[str, Any]) -> TrialResult:
 
 
 def _read_labelbench_lines(file: Path) -> TrialResult | None:
-    """Lines that this package wrote beside a run of LabelBench's own programs; None for any other file."""
+    """Lines that this package wrote beside a run of LabelBench's own programs; None for any other file, and for
+    evaluations of proxies, which select nothing.
+    """
     header, *lines = read_lines(file) or [{}]
-    if header.get("kind") != "trial" or header.get("host") != "labelbench" or not lines:
+    if header.get("kind") != "trial" or header.get("host") != "labelbench" or "selected_by" in header or not lines:
         return None
     try:
         model, embedding = _name(header["model"]), _name(header.get("embed_model", {"name": "none"}))

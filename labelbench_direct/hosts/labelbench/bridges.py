@@ -10,7 +10,7 @@ import importlib.util
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -133,6 +133,13 @@ def _stay_on_cpu() -> None:
     torch.cuda.is_available = lambda: False
 
 
+def _answer_locally() -> None:
+    """What the flag sets wandb itself heeds; what is read back from an account comes from the JSON lines."""
+    from labelbench_direct.hosts.labelbench import local_runs
+
+    local_runs.serve()
+
+
 BRIDGES = (
     Bridge(
         "pkg_resources",
@@ -179,9 +186,9 @@ BRIDGES = (
         "wandb",
         "main.py:61",
         "wandb.init(",
-        "LabelBench logs to an account; with --wandb offline or disabled none is needed",
+        "LabelBench logs to an account, and reads back from it; with --wandb offline or disabled none is needed",
         lambda checkout: os.environ.get("WANDB_MODE") in ("offline", "disabled"),
-        lambda: None,  # wandb itself heeds the variable that the flag sets
+        _answer_locally,
     ),
 )
 """Every bridge, in the order in which they are needed."""
@@ -189,9 +196,9 @@ BRIDGES = (
 _applied: set[str] = set()
 
 
-def apply_bridges(checkout: Path) -> None:
-    """Apply the bridges that this checkout needs here, each once, saying so on standard error."""
-    for bridge in BRIDGES:
+def apply_bridges(checkout: Path, bridges: Sequence[Bridge] = BRIDGES) -> None:
+    """Apply those of the bridges that this checkout needs here, each once, saying so on standard error."""
+    for bridge in bridges:
         if bridge.name not in _applied and bridge.is_needed(checkout):
             bridge.apply()
             _applied.add(bridge.name)

@@ -14,6 +14,9 @@ LAUNCHERS = ("mp_launcher.py", "mp_eval_launcher.py")
 SCRIPTS = ("main.py", "point_evaluation.py", *LAUNCHERS)
 """LabelBench's programs; the launchers start the other two as child processes."""
 
+FETCHERS = ("results/fetch_wandb_training.py", "results/fetch_wandb_eval.py")
+"""What brings logged runs into the form and place of LabelBench's published results, from which it plots."""
+
 _CLONE = "git clone https://github.com/EfficientTraining/LabelBench"
 _PLUGIN = Path("LabelBench/strategy/strategy_impl/labelbench_direct_plugin.py")
 _PLUGIN_TEXT = '''"""Put here by `labelbench-direct install`; `labelbench-direct uninstall` takes it out."""

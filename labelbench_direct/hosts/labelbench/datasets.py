@@ -17,12 +17,14 @@ from PIL import Image
 from torch.utils.data import Dataset, random_split
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.hosts.embedded.data import SOURCES, Data, Part, load
+from labelbench_direct.hosts.embedded.data import Data, Part, load
 from labelbench_direct.hosts.labelbench.published import check_counts, expected_classes
 
 _IMAGENET_SITE = "https://image-net.org/download-images (ILSVRC 2012, after registration)"
 _LISTS_SITE = "https://github.com/zhmiao/OpenLongTailRecognition-OLTR (Liu et al. 2019, its README links the lists)"
 _INATURALIST_SITE = "https://github.com/visipedia/inat_comp/tree/master/{year}"
+_WILDS_SITE = "https://wilds.stanford.edu/get_started"
+_SMALL = ("digits", "mnist5k")  # grey, and shipped by packages; LabelBench's own data sets stay its own
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as LabelBench has them
 
 
@@ -161,11 +163,17 @@ def _flatten(image: torch.Tensor) -> torch.Tensor:
 
 
 def _with_counts(name: str, get: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
-    """LabelBench's own function of a WILDS data set, its counts asserted."""
+    """LabelBench's own function of a WILDS data set, its counts asserted, and a failed download told."""
 
     @functools.wraps(get)
     def checked(data_dir: str, *arguments: Any) -> tuple[Any, ...]:
-        loaded = get(data_dir, *arguments)
+        try:
+            loaded = get(data_dir, *arguments)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{error.filename} is not there: {name} in {data_dir!r} is not whole, and wilds has not downloaded it; "
+                f"published at {_WILDS_SITE}"
+            ) from error
         num_classes = loaded[6]
         labels = np.minimum(np.asarray(loaded[0].dataset.y_array), num_classes - 1)  # LabelBench merges the last ones
         check_counts(name, labels, num_classes, data_dir)
@@ -183,7 +191,7 @@ def register() -> None:
     skeleton.register_dataset("inaturalist_2017", multi_class)(
         functools.partial(get_inaturalist, year="2017", name="inaturalist_2017")
     )
-    for source in SOURCES:
+    for source in _SMALL:
         for name in (source, f"{source}_imb", f"{source}_lt"):
             skeleton.register_dataset(name, multi_class)(functools.partial(get_small, name))
     for name in ("fmow", "iwildcam"):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labelbench_direct.hosts.labelbench.bridges import DEVICE_VARIABLE
-from labelbench_direct.hosts.labelbench.checkout import SCRIPTS
-from labelbench_direct.hosts.labelbench.sink import LOG_VARIABLE
+from labelbench_direct.hosts.labelbench.checkout import FETCHERS, SCRIPTS
+from labelbench_direct.hosts.labelbench.sink import LOG_VARIABLE, log_folder
 
 
 def launch(
@@ -38,10 +38,11 @@ def command(arguments: Sequence[str]) -> list[str]:
     Raises ValueError for a program that LabelBench doesn't have.
     """
     program, own = "main.py", list(arguments)
-    if own and own[0] in SCRIPTS:
+    programs = (*SCRIPTS, *FETCHERS)
+    if own and own[0] in programs:
         program, *own = own
     elif own and not own[0].startswith("-"):
-        raise ValueError(f"{own[0]!r} is not one of LabelBench's programs; there are {', '.join(SCRIPTS)}")
+        raise ValueError(f"{own[0]!r} is not one of LabelBench's programs; there are {', '.join(programs)}")
     return [sys.executable, "-m", "labelbench_direct.hosts.labelbench.run", program, *own]
 
 
@@ -52,7 +53,7 @@ def environment(
     inherited = os.environ.get("PYTHONPATH")
     added = {
         "PYTHONPATH": os.pathsep.join([str(checkout), *([inherited] if inherited else [])]),
-        LOG_VARIABLE: str((log or Path(os.environ.get(LOG_VARIABLE, "labelbench_runs"))).resolve()),
+        LOG_VARIABLE: str(log.resolve() if log else log_folder()),
     }
     if device:
         added[DEVICE_VARIABLE] = device

@@ -16,6 +16,7 @@ _CONFIGURATIONS = {  # argument of main.py, and what point_evaluation.py trains 
     "corrupter": ("corrupter_config", None),
     "strategy": ("strategy_config", None),
 }
+_SELECTION = ("wandb_project", "strategy_config", "embed_model_config", "classifier_model_config", "trainer_config")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Run:
     """The configuration files by kind, as they were named."""
     configurations: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is in them."""
+    selected_by: dict[str, str] = field(default_factory=dict)
+    """By what ``point_evaluation.py`` finds the run that selected its labels, by argument; empty for ``main.py``."""
 
 
 def read_run(arguments: Sequence[str]) -> Run | None:
@@ -58,7 +61,8 @@ def read_run(arguments: Sequence[str]) -> Run | None:
         for kind, (own, other) in _CONFIGURATIONS.items()
         if not (evaluates and kind == "strategy")
     }
-    if None in (parsed.dataset, parsed.seed, batch_size, rounds, *names.values()):
+    selected_by = {name: getattr(parsed, name) for name in _SELECTION} if evaluates else {}
+    if None in (parsed.dataset, parsed.seed, batch_size, rounds, *names.values(), *selected_by.values()):
         return None
     configurations = {kind: read_configuration(kind, name) for kind, name in names.items()}
-    return Run(parsed.dataset, parsed.seed, batch_size, rounds, names, configurations)
+    return Run(parsed.dataset, parsed.seed, batch_size, rounds, names, configurations, selected_by)

@@ -1,19 +1,21 @@
 """Runs one of LabelBench's programs, unmodified, in this process: ``python -m labelbench_direct.hosts.labelbench.run``.
 
-The working directory is the checkout. The launchers' child processes are started the same way.
+The working directory is the checkout, and of what is in ``results/`` that folder, as LabelBench has it. The launchers'
+child processes are started the same way.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from labelbench_direct.hosts.labelbench.bridges import apply_bridges
-from labelbench_direct.hosts.labelbench.checkout import LAUNCHERS, SCRIPTS
+from labelbench_direct.hosts.labelbench.bridges import BRIDGES, apply_bridges
+from labelbench_direct.hosts.labelbench.checkout import FETCHERS, LAUNCHERS, SCRIPTS
 
 REGISTRIES = (
     "LabelBench.dataset.datasets",
@@ -30,6 +32,9 @@ def main(arguments: list[str]) -> None:
     if program in LAUNCHERS:
         _run_launcher(program)
         return
+    if program in FETCHERS:
+        _run_fetcher(Path(program))
+        return
     apply_bridges(Path.cwd())
     for registry in REGISTRIES:  # LabelBench's own come first, so that nothing of theirs is filed over ours
         importlib.import_module(registry)
@@ -37,6 +42,13 @@ def main(arguments: list[str]) -> None:
 
     plugin.activate()
     runpy.run_path(program, init_globals={"open": configurations.open_configuration}, run_name="__main__")
+
+
+def _run_fetcher(program: Path) -> None:
+    """Run what reads logged runs and trains nothing."""
+    apply_bridges(Path.cwd(), [bridge for bridge in BRIDGES if bridge.name == "wandb"])
+    os.chdir(program.parent)
+    runpy.run_path(program.name, run_name="__main__")
 
 
 def child_command(command: list[str]) -> list[str]:

@@ -25,6 +25,11 @@ LOG_VARIABLE = "LABELBENCH_DIRECT_LOG"
 _PACKAGES = ("labelbench-direct", "numpy", "torch", "torchvision", "timm", "open_clip_torch", "wilds", "wandb")
 
 
+def log_folder() -> Path:
+    """Where the JSON lines go."""
+    return Path(os.environ.get(LOG_VARIABLE, "labelbench_runs")).resolve()
+
+
 class Sink:
     """The file of one run: a line of the run itself, then one a round, as soon as its metrics are logged.
 
@@ -32,17 +37,21 @@ class Sink:
     """
 
     def __init__(self, run: Run, folder: Path, checkout: Path) -> None:
-        header = _header(run, checkout)
-        digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
-        strategy = Path(run.names.get("strategy", "evaluation")).stem
-        self.path = folder.resolve() / run.dataset / f"{strategy}-seed{run.seed}-{digest[:10]}.jsonl"
+        self._header = _header(run, checkout)
+        digest = hashlib.sha256(json.dumps(self._header, sort_keys=True).encode()).hexdigest()
+        strategy = Path(run.names.get("strategy") or run.selected_by["strategy_config"]).stem
+        name = f"evaluation-{strategy}" if run.selected_by else strategy
+        self.path = folder / run.dataset / f"{name}-seed{run.seed}-{digest[:10]}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._part = self.path.with_suffix(".jsonl.part")
         self._file = self._part.open("w", encoding="utf-8")
         self._indices: list[int] = []
         self._labels: list[int] = []
         self.dataset: Any = None
-        self._write({**header, "versions": _versions()})
+
+    def begin(self, logged_as: dict[str, Any]) -> None:
+        """The run begins; ``logged_as`` is what LabelBench tells wandb of it: project, name, config."""
+        self._write({**self._header, "versions": _versions(), "wandb": logged_as})
 
     def labeled(self, indices: Indices, labels: Indices) -> None:
         """Examples were labeled, with these labels."""
@@ -81,6 +90,7 @@ def _header(run: Run, checkout: Path) -> dict[str, Any]:
         "rounds": run.rounds,
         "files": run.names,
         **run.configurations,
+        **({"selected_by": run.selected_by} if run.selected_by else {}),
     }
 
 
@@ -99,13 +109,14 @@ def attach(run: Run, checkout: Path) -> Sink:
     import wandb
     from LabelBench.skeleton.dataset_skeleton import ALDataset
 
-    sink = Sink(run, Path(os.environ.get(LOG_VARIABLE, "labelbench_runs")), checkout)
+    sink = Sink(run, log_folder(), checkout)
     init, finish = wandb.init, wandb.finish
     set_corrupter, update = ALDataset.set_corrupter, ALDataset.update_labeled_idxs
 
     @functools.wraps(init)
     def init_too(*arguments: Any, **options: Any) -> Any:
         wandb_run = init(*arguments, **options)
+        sink.begin({name: options.get(name) for name in ("project", "name", "config")})
         log = wandb.log  # init has just put the run's own there
 
         def log_too(data: dict[str, Any], *log_arguments: Any, **log_options: Any) -> Any:
