@@ -255,7 +255,7 @@ if sys.argv[1] == "without":
 import numpy as np
 from labelbench_direct import DirectSession
 rng = np.random.default_rng(0)
-scores = rng.dirichlet(np.full(5, 0.3), 10_000)
+scores = rng.dirichlet(np.full(110, 0.3), 10_000)
 session = DirectSession(scores, [3, 5], [1, 2], budget=200, parallel=5, rng=rng)
 while not session.done:
     indices = session.ask()

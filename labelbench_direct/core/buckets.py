@@ -35,6 +35,7 @@ class PoolOrders:
         self.num_examples, self.num_classes = self._scores.shape
         # With two classes the order is by score alone: by the gap to 1.
         self.highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
+        self.fastest = passes.fastest(self._scores.shape)
         self._num_buckets = num_buckets or NUM_BUCKETS
         self._together = max(1, self.num_classes * self._scores.dtype.itemsize // 8)
         self._coded: dict[int, tuple[Codes, Indices]] = {}  # by class: codes, and where the buckets start
@@ -63,7 +64,7 @@ class PoolOrders:
         """Every example's bucket in the orders of these classes, in one pass on all cores."""
         ascending = np.sort(np.array(classes))
         sample = slice(None, None, max(1, self.num_examples // _SAMPLE))
-        buckets = passes.fastest().buckets_of_levels(
+        buckets = self.fastest.buckets_of_levels(
             passes.plain(self._scores[sample]), self.highest[sample], ascending, self._num_buckets
         )
         codes = np.empty((len(ascending), self.num_examples), dtype=np.uint8)
@@ -71,7 +72,7 @@ class PoolOrders:
         def code(part: range) -> Indices:
             counts = np.zeros((len(ascending), self._num_buckets), dtype=np.int64)
             for place, rows in row_blocks(self._scores, part):
-                passes.fastest().encode(
+                self.fastest.encode(
                     passes.plain(rows), self.highest[place], ascending, buckets, codes[:, place], counts
                 )
             return counts

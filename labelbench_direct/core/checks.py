@@ -28,11 +28,11 @@ def check_probabilities(probabilities: Any) -> Scores:
         raise ValueError(f"the pool is empty: probabilities have shape {array.shape}")
     if array.shape[1] < 2:
         raise ValueError(f"probabilities need at least 2 classes (columns), got shape {array.shape}")
-    highest = np.empty(len(array))
+    highest, fastest = np.empty(len(array)), passes.fastest(array.shape)
 
     def check(part: range) -> None:
         for place, rows in row_blocks(array, part):
-            if not passes.fastest().check_rows(passes.plain(rows), highest[place]):
+            if not fastest.check_rows(passes.plain(rows), highest[place]):
                 _refuse_rows(place, rows)
 
     on_all_cores(check, len(array))

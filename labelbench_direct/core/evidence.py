@@ -162,8 +162,8 @@ class Evidence:
 
 
 def evidence_of(order: ClassOrder, known: Annotations, k: int) -> Evidence:
-    """Compiled where numba is installed."""
-    if passes.fastest() is passes:
+    """Compiled where the pool's passes are."""
+    if order.pool.fastest is passes:
         return Evidence(order, known, k)
     from labelbench_direct.core.compiled_evidence import CompiledEvidence
 

@@ -5,6 +5,7 @@ where numba is installed (the extra "fast"); ``fastest`` is the one to use.
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from functools import cache
 from types import ModuleType
@@ -25,9 +26,17 @@ HALF = (126 << 6) - LEAST
 NUM_LEVELS = 2 * (2 * HALF + 1)
 
 
+WORTH_COMPILING = 2**20
+"""With fewer scores numpy is done before compiled code is loaded."""
+
+
+def fastest(shape: tuple[int, ...]) -> ModuleType:
+    """``compiled`` where numba is installed and there are many scores, of shape (N, K); this module elsewhere."""
+    return sys.modules[__name__] if math.prod(shape) < WORTH_COMPILING else _compiled_if_possible()
+
+
 @cache
-def fastest() -> ModuleType:
-    """``compiled`` where numba is installed, this module elsewhere."""
+def _compiled_if_possible() -> ModuleType:
     try:
         return importlib.import_module("labelbench_direct.core.compiled")
     except ModuleNotFoundError as error:

@@ -14,9 +14,11 @@ def top_two_margin(probabilities: Floats) -> Floats:
     """(N,): the highest score minus the second highest. O(N K) time, O(N) memory. Half precision becomes single."""
     margins: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
+    fastest = passes.fastest(probabilities.shape)
+
     def fill(part: range) -> None:
         for place, rows in row_blocks(probabilities, part):
-            passes.fastest().top_two_margin(passes.plain(rows), margins[place])
+            fastest.top_two_margin(passes.plain(rows), margins[place])
 
     on_all_cores(fill, len(probabilities))
     return margins

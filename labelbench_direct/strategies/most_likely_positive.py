@@ -21,9 +21,11 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     majority = int(np.argmax(counts))
     scores: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
+    fastest = passes.fastest(probabilities.shape)
+
     def fill(part: range) -> None:
         for place, rows in row_blocks(probabilities, part):
-            passes.fastest().highest_of_others(passes.plain(rows), majority, scores[place])
+            fastest.highest_of_others(passes.plain(rows), majority, scores[place])
 
     on_all_cores(fill, len(probabilities))
     return scores
