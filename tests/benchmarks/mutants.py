@@ -148,7 +148,7 @@ def survives(copy: Path, file: str, expression: str, replacement: str, tests: st
     result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     mutated.write_text(text, encoding="utf-8")
     os.utime(mutated, ns=(times.st_atime_ns, times.st_mtime_ns))  # what numba compiled of it serves on
-    if result.returncode not in (0, 1):
+    if result.returncode > 1:  # below 0: a mutant of what is compiled has crashed, and was noticed
         raise RuntimeError(f"pytest ended with {result.returncode}:\n{result.stdout}{result.stderr}")
     return result.returncode == 0
 
