@@ -1,4 +1,6 @@
-"""A data set and a trainer as small as LabelBench's contract allows."""
+"""A data set and a trainer as small as LabelBench's contract allows; a tensor that is not in main memory."""
+
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -56,3 +58,20 @@ class FullTrainer(Trainer):
 
     def retrieve_inputs(self, input_types):
         return [array.copy() for array in super().retrieve_inputs(input_types)]
+
+
+class Elsewhere:
+    """A tensor that says it is on another device, and gives main memory only what was copied there."""
+
+    def __init__(self, tensor):
+        self.tensor, self.shape, self.dtype = tensor, tensor.shape, tensor.dtype
+        self.device = SimpleNamespace(type="meta")
+
+    def detach(self):
+        return self
+
+    def __getitem__(self, key):
+        return Elsewhere(self.tensor[key])
+
+    def cpu(self):
+        return self.tensor.clone()

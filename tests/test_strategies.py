@@ -5,6 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import standins
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pools import Pool, embeddings_of, pools, seeds
@@ -78,6 +79,16 @@ def test_dtypes_and_layouts(name, dtype, order):
     pool, embeddings = drawn_pool()
     pool = Pool(np.asarray(pool.probabilities, dtype=dtype, order=order), pool.labels, pool.labeled)
     check(select(name, pool, np.asarray(embeddings, dtype=dtype, order=order), 10), pool, 10)
+
+
+@uses_embeddings
+def test_tensors_on_another_device(name):
+    pool, embeddings = drawn_pool()
+    scores, vectors = (standins.Elsewhere(torch.from_numpy(array)) for array in (pool.probabilities, embeddings))
+    dataset = standins.Dataset(pool.labels, pool.labeled, pool.num_classes)
+    strategy = STRATEGIES[name](CONFIGS.get(name, {}), dataset, np.random.default_rng(0))
+    chosen = strategy.select(standins.Trainer(scores, vectors), 10).tolist()
+    assert chosen == select(name, pool, embeddings, 10).tolist()
 
 
 @every_strategy

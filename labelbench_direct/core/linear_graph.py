@@ -41,7 +41,7 @@ class LinearGraph:
         self._is_annotated = np.frombuffer(self._annotated, dtype=bool)  # the same bytes: quick to index
         self._is_live = np.frombuffer(self._live, dtype=bool)
         self._members: set[int] = set()  # positions annotated as the class
-        self._paths: list[tuple[int, int]] = []  # heap: its unlabeled examples, first end
+        self._paths: list[int] = []  # heap: N times its unlabeled examples, plus its first end
         self._cuts: list[tuple[int, bool, int, int]] = []  # heap: distance, whether after, minus the cut, position
         self.update()
 
@@ -67,7 +67,7 @@ class LinearGraph:
             self._live[first + 1 : second] = (b"\1" if live else b"\0") * length
         if is_class != then_is_class and first >= 0 and second < len(self._live):
             if length:
-                heappush(self._paths, (length, first))
+                heappush(self._paths, length * len(self._live) + first)
             elif self._both_kinds or then_is_class:
                 heappush(self._cuts, (0, False, -first, first))
                 heappush(self._cuts, (0, True, -first, second))
@@ -75,7 +75,7 @@ class LinearGraph:
     def middle_of_shortest_path(self) -> int | None:
         """The position to annotate by bisection (rule 1), if there is a path between opposite labels."""
         while self._paths:
-            length, first = self._paths[0]
+            length, first = divmod(self._paths[0], len(self._live))
             if self._annotated.find(1, first + 1, first + 1 + length) < 0:
                 return first + (length + 1) // 2
             heappop(self._paths)
@@ -104,4 +104,4 @@ class LinearGraph:
         """The pool index of the example at a position. Only its block is known, about sqrt(N) examples: look there."""
         start = int(self._blocks[position]) << self._shift
         block = self._positions[start : start + (1 << self._shift)]
-        return start + int(np.argmax(block == position))
+        return start + int((block == position).argmax())

@@ -14,7 +14,7 @@ from labelbench_direct.core.checks import check_count
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import Dataset
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, unit_scale
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, column_means, unit_scale
 from labelbench_direct.strategies.fisher import Fisher, Objective
 
 RIDGE = 1e-7
@@ -68,7 +68,7 @@ def principal_components(embeddings: Floats, dimensions: int | None) -> Floats:
     the unit of ``unit_scale``, in which Fisher information neither overflows nor vanishes.
     """
     scale = unit_scale(embeddings)
-    mean = embeddings.mean(axis=0, dtype=np.float64)
+    mean = column_means(embeddings)
     covariance = np.zeros((embeddings.shape[1], embeddings.shape[1]))
     for _, rows in row_blocks(embeddings):
         centered = (rows - mean) * scale

@@ -15,7 +15,7 @@ from labelbench_direct.core.checks import (
     check_labels,
     check_probabilities,
 )
-from labelbench_direct.core.scores import Scores
+from labelbench_direct.core.scores import Scores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import (
     ALInput,
@@ -114,8 +114,17 @@ def unit_scale(embeddings: Floats) -> float:
     """The power of two that brings the largest entry near 1, so that squares of embeddings neither overflow nor lose
     anything to the scaling.
     """
-    largest = max(float(embeddings.max()), -float(embeddings.min()))
+    largest = max(max(float(rows.max()), -float(rows.min())) for _, rows in row_blocks(embeddings))
     return math.ldexp(1.0, -max(math.frexp(largest)[1], -1000))
+
+
+def column_means(embeddings: Floats) -> Floats:
+    """(D,) in double precision."""
+    means = np.zeros(embeddings.shape[1])
+    for _, rows in row_blocks(embeddings):
+        means += rows.sum(axis=0, dtype=np.float64)
+    means /= len(embeddings)
+    return means
 
 
 def least(values: Floats, candidates: Indices, budget: int) -> Indices:

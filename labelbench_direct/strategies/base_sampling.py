@@ -8,7 +8,7 @@ import numpy as np
 
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, least, unit_scale
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, column_means, least, unit_scale
 
 
 class Boundaries:
@@ -58,7 +58,7 @@ def _apart(differences: Floats, gaps: Floats) -> Floats:
 def _weight_gaps(probabilities: Floats, embeddings: Floats, floor: float) -> Floats:
     """(K, K): the distance between the weights of each two classes."""
     scale = unit_scale(embeddings)
-    mean = embeddings.mean(axis=0, dtype=np.float64)
+    mean = column_means(embeddings)
     square = np.zeros((embeddings.shape[1], embeddings.shape[1]))
     product = np.zeros((embeddings.shape[1], probabilities.shape[1]))
     for place, rows in row_blocks(embeddings):

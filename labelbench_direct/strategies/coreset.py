@@ -8,7 +8,7 @@ import numpy as np
 
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices, Mask
-from labelbench_direct.strategies.base import PoolState, PoolStrategy, unit_scale
+from labelbench_direct.strategies.base import PoolState, PoolStrategy, column_means, unit_scale
 
 CANDIDATES = 1024
 """How many of the farthest examples are kept up to date at a time."""
@@ -116,7 +116,7 @@ def _upper_bounds(embeddings: Floats, labeled: Indices, unlabeled: Indices, scal
     bounds: Floats = np.full(len(unlabeled), np.inf)
     if len(labeled) == 0:
         return bounds
-    mean = embeddings.mean(axis=0, dtype=np.float64)  # distances stay, and the norms that rounding grows with shrink
+    mean = column_means(embeddings)  # distances stay, and the norms that rounding grows with shrink
     slack = 1 + (embeddings.shape[1] + 16) * 2.0**-24
     centers, center_norms = (
         np.empty((len(labeled), embeddings.shape[1]), np.float32),
