@@ -102,7 +102,7 @@ def noise_levels(family: Sequence[Group], looks: Styles, metric: str) -> list[Fi
         rows = -(-len(one.curves) // 3)
         figure, axes = new_figure(_SIZE[1] + 0.22 * rows)
         draw_curves(axes, one.curves, looks, metric, seeds=False)
-        axes.set_title(f"{one.setting.noise:.0%} label noise", fontsize=10)
+        axes.set_title(one.setting.noise_title, fontsize=10)
         _legend(figure, axes)
         figures.append(figure)
     limits = [figure.axes[0].get_ylim() for figure in figures]
