@@ -191,7 +191,8 @@ def _compare(parsed: argparse.Namespace) -> int:
     else:
         data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().resolve()  # for processes that start elsewhere
         experiment = replace(experiment, data_dir=str(data_dir))
-        experiment.check_against_data()
+        for note in experiment.check_against_data():
+            print(f"labelbench-direct: {note}", file=sys.stderr)
     trials = experiment.trials()
     noise = " and ".join(describe_noise(level) for level in experiment.noise)
     title = experiment.title or f"{experiment.dataset}, {noise} label noise"

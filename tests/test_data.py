@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 import shutil
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -311,6 +312,9 @@ def test_bad_images_are_named_counted_and_skipped_only_on_request(tmp_path):
         load("folder", tmp_path)
     data = load("folder:skip_bad=true", tmp_path)
     assert sum(len(part.labels) for part in (data.train, data.val, data.test)) == 20
+    (note,) = data.notes
+    assert "4 of 24 images" in note
+    assert "5.png: there is no such file; 6.png: 10 x 10 pixels, most have 12 x 12" in note
     with pytest.raises(ValueError, match="3 of 24 images"):
         load("folder:size=8", tmp_path)
 
@@ -327,8 +331,13 @@ def test_grey_and_transparent_images_become_rgb(tmp_path):
     Image.fromarray(grey).save(tmp_path / "0.png")
     colour = images(1, side=12, seed=3)[0]
     Image.fromarray(np.dstack([colour, np.full((12, 12), 7, dtype=np.uint8)])).save(tmp_path / "1.png")
-    data = load("folder", tmp_path)
+    palette = Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12), "L").convert("P")
+    palette.save(tmp_path / "2.png", transparency=bytes(range(144)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow's, of palettes whose colours are transparent to a degree
+        data = load("folder", tmp_path)
     shown = {image.tobytes() for part in (data.train, data.val, data.test) for image in part.inputs}
+    assert np.asarray(palette.convert("RGB")).tobytes() in shown
     assert np.dstack([grey] * 3).tobytes() in shown
     assert colour.tobytes() in shown
 

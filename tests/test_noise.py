@@ -196,9 +196,11 @@ IMAGES = {
 def test_the_data_folder_is_stated_in_the_file_or_by_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "here" / "birds")
-    path = write(tmp_path, **IMAGES, data_dir="here")
+    (tmp_path / "here" / "birds" / "7.png").write_bytes(b"not an image")
+    path = write(tmp_path, **{**IMAGES, "dataset": "folder:path=birds,skip_bad=true"}, data_dir="here")
     run = ["compare", "--experiment", str(path), "--workers", "1", "--output"]
     assert main([*run, "stated"]) == 0
+    assert "1 of 40 images in" in capsys.readouterr().err, "what is left out is said"
     (tmp_path / "here").rename(tmp_path / "moved")
     load.cache_clear()
     capsys.readouterr()

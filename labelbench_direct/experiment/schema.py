@@ -112,8 +112,11 @@ class Experiment:
         configs = [strategy_config(text, parallel) for text in self.strategies for parallel in self.parallel]
         return [config for i, config in enumerate(configs) if config not in configs[:i]]
 
-    def check_against_data(self) -> None:
-        """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size."""
+    def check_against_data(self) -> tuple[str, ...]:
+        """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size.
+
+        Returns what a user should hear about the data.
+        """
         check_settings(self.model, self.trainer)  # before data are looked for
         pool = Pool(load(self.dataset, self.data_dir or DATA_DIR))
         for level in self.noise:
@@ -124,6 +127,7 @@ class Experiment:
                 f"batch_size must be at most {len(pool)}, {self.dataset}'s pool, got {self.batch_size}: "
                 "lower it or take a larger data set"
             )
+        return pool.data.notes
 
     def for_labelbench(self, checkout: Path) -> Experiment:
         """The same with the contents of the configuration files that model and trainer name.

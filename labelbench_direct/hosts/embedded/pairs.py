@@ -8,7 +8,7 @@ import numpy as np
 
 from labelbench_direct.hosts.embedded.parts import Data, Part
 
-_PER_CLASS = {"train": 200, "val": 10, "test": 40}
+_PER_CLASS = 200, 10, 40  # of the pool, the validation and the test part
 
 
 def pairs(data: Data) -> Data:
@@ -20,11 +20,12 @@ def pairs(data: Data) -> Data:
     if data.image_shape is None or data.image_shape[1] % 2:
         raise ValueError(f"pairs are made of grey images of even width, {data.name!r} has {data.image_shape}")
     rng = np.random.default_rng(0)
-    parts = {
-        name: _paired(getattr(data, name), data.num_classes, data.image_shape, count, rng)
-        for name, count in _PER_CLASS.items()
-    }
-    return replace(data, **parts, classnames=tuple(a + b for a in data.classnames for b in data.classnames))
+    train, val, test = (
+        _paired(part, data.num_classes, data.image_shape, per_class, rng)
+        for part, per_class in zip((data.train, data.val, data.test), _PER_CLASS, strict=True)
+    )
+    classnames = tuple(a + b for a in data.classnames for b in data.classnames)
+    return replace(data, train=train, val=val, test=test, classnames=classnames)
 
 
 def _paired(part: Part, num_classes: int, shape: tuple[int, int], per_class: int, rng: np.random.Generator) -> Part:
