@@ -177,7 +177,7 @@ def comparison(groups: Sequence[Group], looks: Styles, title: str, metric: str =
         draw_curves(right, one.curves, looks, RAREST, seeds=False)
         left.legend(ncols=2)
         if len(groups) > 1:
-            left.set_title(one.setting.title, fontsize=11)
+            left.set_title(one.setting.title, fontsize=11, loc="left")  # long: it goes on over the right half
     num_seeds = max(len(own.seeds) for own in groups[0].curves.values())
     figure.suptitle(f"{title}\nmean, standard error and 95% interval of {num_seeds} seeds", fontsize=12)
     return figure
