@@ -6,17 +6,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from tqdm import tqdm
 
 from labelbench_direct import __version__
 from labelbench_direct.experiment.local import LocalEngine
+from labelbench_direct.experiment.noise import describe_noise, matrix_name, read_noise
 from labelbench_direct.experiment.ray_engine import RayEngine
-from labelbench_direct.experiment.schema import Experiment, Trial, read_experiment
+from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Trial, read_experiment
 from labelbench_direct.experiment.sinks import SINKS
 from labelbench_direct.experiment.sweep import Engine, run_sweep
 from labelbench_direct.experiment.trial import Settings
+from labelbench_direct.hosts.embedded.data import SOURCES
 from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST
 from labelbench_direct.hosts.labelbench import checkout, doctor
 from labelbench_direct.hosts.labelbench.launch import environment, launch
@@ -35,6 +39,7 @@ examples:
   labelbench-direct compare
   labelbench-direct compare --dataset digits_lt --noise 0 0.2 --seeds 8
   labelbench-direct compare --strategies direct:B1=1 direct:B1=20 random
+  labelbench-direct compare --noise 0.1 confusion.csv --dataset mnist5k_imb_2
   labelbench-direct compare --experiment experiment.json --engine ray --address auto
 """
 _REPORT = """\
@@ -101,15 +106,15 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what = parser.add_argument_group("what to compare")
     add = what.add_argument
     add("--experiment", type=Path, metavar="FILE", help="a JSON file that states all of what follows")
-    add("--dataset", help=f"digits, mnist5k, cifar10, cifar100, svhn, pathmnist or folder:path=PATH, with or without "
-        "_imb_K (K - 1 rare classes) or _lt "
-        f"(default: {default.dataset})")  # fmt: skip
+    add("--dataset", help=f"{', '.join(SOURCES)} (folder:path=PATH), with or without _imb_K "
+        f"(K - 1 rare classes) or _lt (default: {default.dataset})")  # fmt: skip
     add("--strategies", nargs="+", metavar="NAME[:KEY=VALUE,...]",
         help=f"the first is compared with the others; all, or some of {', '.join(STRATEGIES)} "
         f"(default: {' '.join(default.strategies)})")  # fmt: skip
     add("--seeds", type=int, help=f"how many, from 0 (default: {len(default.seeds)})")
-    add("--noise", type=float, nargs="+", help=f"share of the pool's labels that are wrong (default: "
-        f"{default.noise[0]})")  # fmt: skip
+    add("--noise", nargs="+", metavar="LEVEL",
+        help="share of the pool's labels that are wrong, or a .json or .csv file with a confusion matrix: rows of "
+        f"true classes, columns of given ones (default: {default.noise[0]})")  # fmt: skip
     add("--batch-size", type=int, help=f"labels per round, the paper's B_train (default: {default.batch_size})")
     add("--rounds", type=int, help=f"rounds, the first one random (default: {default.rounds})")
     add("--parallel", type=int, nargs="+", help=f"labels asked for at once, the paper's B_parallel (default: "
@@ -123,10 +128,12 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
     add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
     add("--sinks", nargs="+", choices=tuple(SINKS), default=(), help="also log there; never needed, never in the way")
-    add("--host", choices=("embedded", "labelbench"), default="embedded",
-        help="whose data sets, models and trainers: this package's (default), or a LabelBench checkout's")  # fmt: skip
+    add("--host", choices=get_args(Host),
+        help="whose data sets, models and trainers: this package's (default, if FILE says nothing else), or those of a "
+        "LabelBench checkout")  # fmt: skip
     add("--home", metavar="CHECKOUT", help=f"labelbench: the checkout (default: {checkout.HOME_VARIABLE})")
-    add("--data-dir", help="labelbench: its folder for data (default: data, in the checkout)")
+    add("--data-dir", metavar="FOLDER", help=f"where the data are (default: {DATA_DIR}, if FILE says nothing else; "
+        "of labelbench: in the checkout)")  # fmt: skip
     add("--device", choices=("cpu", "cuda"), help="labelbench: cpu so that nothing calls CUDA")
     add("--keep-models", action="store_true", help="save each round's model beside its results")
 
@@ -136,6 +143,12 @@ _STATED = ("dataset", "strategies", "seeds", "noise", "batch_size", "rounds", "p
 
 def _experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
     """What to compare, and the folder for it."""
+    experiment, folder = _stated_experiment(parsed)
+    overridden = {"host": parsed.host, "data_dir": parsed.data_dir}
+    return replace(experiment, **{name: value for name, value in overridden.items() if value is not None}), folder
+
+
+def _stated_experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
     stated = {name: getattr(parsed, name) for name in _STATED if getattr(parsed, name) is not None}
     if parsed.experiment:
         if stated:
@@ -145,6 +158,8 @@ def _experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
         return read_experiment(parsed.experiment), parsed.output or Path("results") / parsed.experiment.stem
     if stated.get("strategies") == ["all"]:
         stated["strategies"] = STRATEGIES
+    if "noise" in stated:
+        stated["noise"] = [read_noise(_level(text), Path()) for text in stated["noise"]]
     for name in ("strategies", "noise", "parallel"):
         if name in stated:
             stated[name] = tuple(stated[name])
@@ -153,28 +168,37 @@ def _experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
     if "model" in stated:
         stated["model"] = {"name": stated["model"]}
     experiment = Experiment(**stated)
-    noise = "-".join(f"{rate:g}" for rate in experiment.noise)
-    return experiment, parsed.output or Path("results") / f"{experiment.dataset}-noise-{noise}"
+    levels = [f"{level:g}" if isinstance(level, (int, float)) else matrix_name(level) for level in experiment.noise]
+    return experiment, parsed.output or Path("results") / f"{experiment.dataset}-noise-{'-'.join(levels)}"
+
+
+def _level(text: str) -> float | str:
+    """A number, or else the name of a file."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
     home = None
-    if parsed.host == "labelbench":
+    if experiment.host == "labelbench":
         home = checkout.find_checkout(parsed.home)
         os.environ.update(environment(home, device=parsed.device))  # for the trials' processes, of Ray
         sys.path.insert(0, str(home))  # and of this machine, which inherit the path itself
         experiment = experiment.for_labelbench(home)
     else:
-        experiment.check_against_data()
-    trials = experiment.trials(parsed.host)
-    title = (
-        experiment.title
-        or f"{experiment.dataset}, {' and '.join(f'{rate:.0%}' for rate in experiment.noise)} label noise"
-    )
+        data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().resolve()  # for processes that start elsewhere
+        experiment = replace(experiment, data_dir=str(data_dir))
+        for note in experiment.check_against_data():
+            print(f"labelbench-direct: {note}", file=sys.stderr)
+    trials = experiment.trials()
+    noise = " and ".join(describe_noise(level) for level in experiment.noise)
+    title = experiment.title or f"{experiment.dataset}, {noise} label noise"
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
-    settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, parsed.data_dir)
+    settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, experiment.data_dir)
     _run(trials, folder, _engine(parsed, folder, settings))
     text = write_comparison([folder / trial.identifier for trial in trials], folder, title)
     print(f"\n{text}\nThe picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")

@@ -3,12 +3,15 @@
 import hashlib
 import pickle
 import shutil
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from labelbench_direct.hosts.embedded import data as data_module
 from labelbench_direct.hosts.embedded import files, load
+from labelbench_direct.hosts.embedded.pairs import pairs as pairs_of
 from labelbench_direct.hosts.embedded.parts import long_tail
 
 datasets = pytest.importorskip("torchvision.datasets", reason="the extra vision is not installed")
@@ -120,12 +123,46 @@ def test_long_tail_ratio_is_an_option(cifar10):
         ("mnist5k_imb_2:ratio=0.1166", [350, 3002]),
         ("mnist5k_imb_3:ratio=0.125", [350, 350, 2800]),
         ("mnist5k_imb_10:ratio=0.011", [4] * 9 + [350]),
+        ("mnist5k_pairs_imb_2:ratio=0.5", [200, 400]),
+        ("mnist5k_pairs_lt:ratio=0.01", long_tail(200, 100, 0.01, np.round).tolist()),
     ],
 )
 def test_imbalance_ratio_is_an_option(name, counts):
     data = load(name)
     assert np.bincount(data.train.labels).tolist() == counts
-    assert len(data.test.labels) == 1000
+    assert len(data.test.labels) == (4000 if "pairs" in name else 1000)
+
+
+def halves(data):
+    """Every digit image of a part at half its width, and where in which part it is."""
+    for title, part in (("train", data.train), ("val", data.val), ("test", data.test)):
+        for number, image in enumerate(part.inputs.reshape(-1, 28, 28)):
+            yield ((image[:, 0::2] + image[:, 1::2]) / 2).tobytes(), (title, number)
+
+
+def test_pairs_of_digits_are_a_hundred_classes_and_no_part_shares_a_digit():
+    digits, pairs = load("mnist5k"), load("mnist5k_pairs")
+    assert pairs.classnames == tuple(f"{number:02d}" for number in range(100))
+    places = {}
+    for image, place in halves(digits):
+        places.setdefault(image, place)
+    for title, per_class in (("train", 200), ("val", 10), ("test", 40)):
+        part, labels = getattr(pairs, title), getattr(digits, title).labels
+        assert np.bincount(part.labels).tolist() == [per_class] * 100
+        sides = np.split(part.inputs.reshape(-1, 28, 28), 2, axis=2)
+        found = [[places[np.ascontiguousarray(image).tobytes()] for image in side] for side in sides]
+        assert {place[0] for side in found for place in side} == {title}
+        left, right = (labels[[number for _, number in side]] for side in found)
+        assert np.array_equal(10 * left + right, part.labels)
+        assert len(set(zip(*found, strict=True))) == 100 * per_class, "no pair is there twice"
+    load.cache_clear()
+    assert np.array_equal(load("mnist5k_pairs").train.inputs, pairs.train.inputs)
+
+
+def test_pairs_need_images_of_even_width():
+    odd = replace(load("digits"), image_shape=(64, 1))
+    with pytest.raises(ValueError, match=r"pairs are made of grey images of even width, 'digits' has \(64, 1\)"):
+        pairs_of(odd)
 
 
 def test_cifar100_is_read_as_published(tmp_path, monkeypatch):
@@ -275,6 +312,9 @@ def test_bad_images_are_named_counted_and_skipped_only_on_request(tmp_path):
         load("folder", tmp_path)
     data = load("folder:skip_bad=true", tmp_path)
     assert sum(len(part.labels) for part in (data.train, data.val, data.test)) == 20
+    (note,) = data.notes
+    assert "4 of 24 images" in note
+    assert "5.png: there is no such file; 6.png: 10 x 10 pixels, most have 12 x 12" in note
     with pytest.raises(ValueError, match="3 of 24 images"):
         load("folder:size=8", tmp_path)
 
@@ -291,8 +331,13 @@ def test_grey_and_transparent_images_become_rgb(tmp_path):
     Image.fromarray(grey).save(tmp_path / "0.png")
     colour = images(1, side=12, seed=3)[0]
     Image.fromarray(np.dstack([colour, np.full((12, 12), 7, dtype=np.uint8)])).save(tmp_path / "1.png")
-    data = load("folder", tmp_path)
+    palette = Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12), "L").convert("P")
+    palette.save(tmp_path / "2.png", transparency=bytes(range(144)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow's, of palettes whose colours are transparent to a degree
+        data = load("folder", tmp_path)
     shown = {image.tobytes() for part in (data.train, data.val, data.test) for image in part.inputs}
+    assert np.asarray(palette.convert("RGB")).tobytes() in shown
     assert np.dstack([grey] * 3).tobytes() in shown
     assert colour.tobytes() in shown
 

@@ -51,7 +51,7 @@ def test_a_file_states_a_product(tmp_path):
         ({"noise": ...}, ValueError, "missing key 'noise'"),
         ({"seeds": 4}, TypeError, "seeds must be a list, got 4"),
         ({"seeds": ["a"]}, TypeError, "seeds must be an integer, got 'a'"),
-        ({"noise": ["much"]}, TypeError, "noise must be numbers between 0 and 1, got 'much'"),
+        ({"noise": ["much"]}, ValueError, "noise must be numbers between 0 and 1, or .*; got 'much'"),
         ({"strategies": [7]}, TypeError, "strategies are strings"),
         ({"strategies": ["direct:B2=1"]}, ValueError, "unknown key 'B2'"),
         ({"model": "mlp"}, TypeError, 'model must be an object with a "name"'),

@@ -204,3 +204,10 @@ def test_no_room_on_the_device_is_said():
     trainer._forward = full
     with pytest.raises(MemoryError, match=r"no room on cpu for a batch of 128.*use a smaller batch_size"):
         trainer.train()
+
+
+def test_no_room_in_main_memory_is_said():
+    """Torch itself refuses 400 TB, more than any address space has."""
+    trainer = trainer_on(np.arange(50), {"name": "passive", "steps": 1}, {"name": "mlp", "hidden": 10**12})
+    with pytest.raises(MemoryError, match=r"no room on cpu for the model.*a smaller model"):
+        trainer.train()

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.experiment.schema import Trial
+from labelbench_direct.experiment.schema import DATA_DIR, UNIFORM_ONLY, Trial
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data import load
 from labelbench_direct.hosts.embedded.loop import GeneratorState, LoopTrainer, RandomState, first_batch
-from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.embedded.pool import Pool, make_corrupter
 from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, make_parts
 from labelbench_direct.labelbench import Dataset, Strategy
 from labelbench_direct.strategies import STRATEGIES
@@ -36,13 +36,15 @@ class Bench:
 def make_bench(trial: Trial, labelbench_home: str | None, data_folder: str | None) -> Bench:
     """The bench of a trial, on its host."""
     if trial.host == "embedded":
-        return _embedded(trial)
+        return _embedded(trial, data_folder or DATA_DIR)
     if labelbench_home is None:
         raise ValueError("the host 'labelbench' needs a checkout: pass --home CHECKOUT or set LABELBENCH_HOME")
     return _labelbench(trial, Path(labelbench_home), data_folder or "./data")
 
 
 def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
+    if isinstance(trial.noise, list):
+        raise ValueError(UNIFORM_ONLY)
     parts = make_parts(
         checkout,
         data_folder,
@@ -58,13 +60,13 @@ def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
     return Bench(parts.dataset, parts.trainer, parts.strategy, parts.first, GlobalRandomState(), names)
 
 
-def _embedded(trial: Trial) -> Bench:
+def _embedded(trial: Trial, data_folder: str) -> Bench:
     import torch
 
     torch.set_num_threads(1)  # sums depend on how they are split over threads, and results must not
     noise_seed, strategy_seed, training_seed = np.random.SeedSequence(trial.seed).spawn(3)
-    pool = Pool(load(trial.dataset))
-    pool.set_corrupter(uniform_noise(trial.noise, np.random.default_rng(noise_seed)))
+    pool = Pool(load(trial.dataset, data_folder))
+    pool.set_corrupter(make_corrupter(trial.noise, pool.num_classes, np.random.default_rng(noise_seed)))
     options = dict(trial.trainer)
     if trial.noise and options["name"] == "passive":
         options.setdefault("label_smoothing", LABEL_SMOOTHING_UNDER_NOISE)

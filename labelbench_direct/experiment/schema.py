@@ -12,14 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-import numpy as np
-
-from labelbench_direct.core.checks import check_count
+from labelbench_direct.core.checks import check_choice, check_count
+from labelbench_direct.experiment.noise import Noise, check_classes, check_noise, read_noise
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data import load
-from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.trainers import check_settings
 from labelbench_direct.hosts.labelbench.parts import expand
 from labelbench_direct.strategies import STRATEGIES
@@ -27,18 +26,24 @@ from labelbench_direct.strategies.direct import PARALLEL
 
 BASELINES = ("direct", "random", "margin", "confidence", "entropy", "most_likely_positive")
 Host = Literal["embedded", "labelbench"]
+DATA_DIR = "data"
+OPTIONAL = ("title", "host", "data_dir")
+"""Keys that a file may leave out."""
+UNIFORM_ONLY = "noise by confusion matrix is the embedded host's: with the host labelbench noise must be numbers"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One strategy on one data set with one seed. ``strategy``: LabelBench's configuration of it."""
+    """One strategy on one data set with one seed. ``strategy``: LabelBench's configuration of it. ``noise``: a share,
+    or the rows of a confusion matrix, as JSON has them.
+    """
 
     dataset: str
     model: dict[str, Any]
     trainer: dict[str, Any]
     strategy: dict[str, Any]
     seed: int
-    noise: float
+    noise: float | list[list[float]]
     batch_size: int
     rounds: int
     host: Host = "embedded"
@@ -56,6 +61,7 @@ class Experiment:
 
     ``strategies``: names, or a name with options as in ``direct:threshold_tie=lowest,B1=1``. ``parallel``: B_parallel
     of those that have one and don't state it. ``model`` and ``trainer``: a ``name``, and options that the host knows.
+    ``noise``: see ``Noise``. ``data_dir``: where the data are, by default the host's ``data``; no part of a trial.
 
     Raises ValueError or TypeError, naming the field, for what cannot be used, whatever data are there.
     """
@@ -66,19 +72,20 @@ class Experiment:
     trainer: Mapping[str, Any] = field(default_factory=lambda: {"name": "passive"})
     strategies: tuple[str, ...] = BASELINES
     seeds: tuple[int, ...] = (0, 1, 2, 3)
-    noise: tuple[float, ...] = (0.1,)
+    noise: tuple[Noise, ...] = (0.1,)
     batch_size: int = 40
     rounds: int = 10
     parallel: tuple[int, ...] = (5,)
+    host: Host = "embedded"
+    data_dir: str | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
+        object.__setattr__(self, "noise", tuple(check_noise(level) for level in self.noise))
         for name in ("strategies", "seeds", "noise", "parallel"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{name} must be distinct and at least one, got {list(values)}")
-        for rate in self.noise:
-            uniform_noise(rate, np.random.default_rng(0))
         stand_in = Pool(load("digits"))  # strategies check their options when they are made, on any pool
         for config in self._strategy_configs():
             STRATEGIES[config["strategy_name"]](config, stand_in)
@@ -97,36 +104,44 @@ class Experiment:
             check_count(seed, "seeds", least=0)
         for value in self.parallel:
             check_count(value, "parallel", least=1)
-        for rate in self.noise:
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)):
-                raise TypeError(f"noise must be numbers between 0 and 1, got {rate!r}")
+        check_choice(self.host, "host", get_args(Host))
+        if self.data_dir is not None and not isinstance(self.data_dir, str):
+            raise TypeError(f"data_dir must be the name of a folder, got {self.data_dir!r}")
 
     def _strategy_configs(self) -> list[dict[str, Any]]:
         configs = [strategy_config(text, parallel) for text in self.strategies for parallel in self.parallel]
         return [config for i, config in enumerate(configs) if config not in configs[:i]]
 
-    def check_against_data(self) -> None:
-        """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size."""
+    def check_against_data(self) -> tuple[str, ...]:
+        """Raise ValueError or OSError where the embedded host cannot run this: data, model, trainer, batch size.
+
+        Returns what a user should hear about the data.
+        """
         check_settings(self.model, self.trainer)  # before data are looked for
-        pool = Pool(load(self.dataset))
+        pool = Pool(load(self.dataset, self.data_dir or DATA_DIR))
+        for level in self.noise:
+            check_classes(level, self.dataset, pool.get_classnames())
         make_trainer(self.model, self.trainer, pool, 0, None)
         if self.batch_size > len(pool):
             raise ValueError(
                 f"batch_size must be at most {len(pool)}, {self.dataset}'s pool, got {self.batch_size}: "
                 "lower it or take a larger data set"
             )
+        return pool.data.notes
 
     def for_labelbench(self, checkout: Path) -> Experiment:
         """The same with the contents of the configuration files that model and trainer name.
 
-        Raises FileNotFoundError or ValueError where one of them cannot be read.
+        Raises FileNotFoundError or ValueError where one of them cannot be read, ValueError for confusion matrices.
         """
+        if any(isinstance(level, tuple) for level in self.noise):
+            raise ValueError(UNIFORM_ONLY)
         model = expand("model", self.model, checkout)
         if "embed_model" in self.model:
             model["embed_model"] = expand("embed_model", {"name": self.model["embed_model"]}, checkout)
         return replace(self, model=model, trainer=expand("trainer", self.trainer, checkout))
 
-    def trials(self, host: Host = "embedded") -> list[Trial]:
+    def trials(self) -> list[Trial]:
         """Its trials: seed by seed, so that the strategies advance together."""
         return [
             Trial(
@@ -135,17 +150,22 @@ class Experiment:
                 trainer=dict(self.trainer),
                 strategy=config,
                 seed=seed,
-                noise=rate,
+                noise=_as_json(level),
                 batch_size=self.batch_size,
                 rounds=self.rounds,
-                host=host,
+                host=self.host,
             )
-            for rate, seed, config in itertools.product(self.noise, self.seeds, self._strategy_configs())
+            for level, seed, config in itertools.product(self.noise, self.seeds, self._strategy_configs())
         ]
 
 
+def _as_json(noise: Noise) -> float | list[list[float]]:
+    return [list(row) for row in noise] if isinstance(noise, tuple) else noise
+
+
 def read_experiment(path: Path) -> Experiment:
-    """The experiment that a JSON file states; every key but ``title`` is needed.
+    """The experiment that a JSON file states; every key but those of ``OPTIONAL`` is needed. Names of confusion
+    matrices' files start at the file's own folder.
 
     Raises OSError, ValueError or TypeError that name the file.
     """
@@ -158,13 +178,14 @@ def read_experiment(path: Path) -> Experiment:
     known = [key.name for key in fields(Experiment)]
     if unknown := [key for key in stated if key not in known]:
         raise ValueError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(known)}")
-    if missing := [key for key in known if key not in stated and key != "title"]:
+    if missing := [key for key in known if key not in stated and key not in OPTIONAL]:
         raise ValueError(f"{path}: missing key {missing[0]!r}")
     for key in ("strategies", "seeds", "noise", "parallel"):
         if not isinstance(stated[key], list):
             raise TypeError(f"{path}: {key} must be a list, got {stated[key]!r}")
         stated[key] = tuple(stated[key])
     try:
+        stated["noise"] = tuple(read_noise(level, path.parent) for level in stated["noise"])
         return Experiment(**stated)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{path}: {error}") from error

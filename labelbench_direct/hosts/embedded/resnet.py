@@ -94,5 +94,6 @@ def _pretrained(name: str) -> nn.Module:
         body = _headless()
         body.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})
     except Exception as error:  # torch raises whatever it meets in a file that is none of its own
-        raise ValueError(f"{path} is no checkpoint of torchvision's ResNet-18 ({error}); {advice}") from error
+        # What torch says of a foreign file is pages, and advises to load it all the same.
+        raise ValueError(f"{path} is no checkpoint of torchvision's ResNet-18; {advice}") from error
     return body

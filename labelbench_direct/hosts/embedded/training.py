@@ -23,6 +23,7 @@ from labelbench_direct.labelbench import ALInput
 __all__ = ["Classifier", "PassiveTrainer", "Training", "best_device"]
 
 PARTS = ("train", "val", "test")
+_CPU_IS_FULL = "can't allocate memory"  # torch has a class of its own for accelerators only
 _LOSS_CHECKED_EVERY = 50  # steps: reading it waits for the device
 
 BatchLoss = Callable[[torch.Tensor, Indices], torch.Tensor]
@@ -66,7 +67,7 @@ class PassiveTrainer:
         """
         training, on_cuda = self.training, self._device.type == "cuda"
         labels = self.pool.get_train_labels().argmax(axis=1)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), self._room("the model"):
             torch.manual_seed(self._seed)
             model = self._network.build(self.pool.num_classes).to(self._device).train()
         optimizer = OPTIMIZERS[training.optimizer](
@@ -167,8 +168,10 @@ class PassiveTrainer:
     def _room(self, what: str) -> Iterator[None]:
         try:
             yield
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and _CPU_IS_FULL not in str(error):
+                raise
             raise MemoryError(
                 f"no room on {self._device} for {what} beside what is there: "
-                "use a smaller batch_size, smaller images or another device"
+                "use a smaller batch_size, smaller images, a smaller model or another device"
             ) from error

@@ -1,0 +1,108 @@
+"""Levels of label noise as people state them: a share of wrong labels, or a confusion matrix, inline or in a file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from labelbench_direct.hosts.embedded.pool import make_corrupter
+
+Matrix: TypeAlias = tuple[tuple[float, ...], ...]
+Noise: TypeAlias = float | Matrix
+"""A share of the labels that are wrong, uniformly; or a confusion matrix, (K, K): row k says how often examples of
+class k are given each label, as shares or counts, classes in the data set's order."""
+
+_EXPECTED = (
+    "noise must be numbers between 0 and 1, or confusion matrices: lists of rows, or the names of .json or .csv files"
+)
+
+
+def read_noise(stated: Any, folder: Path) -> Noise:
+    """The level that is stated: what ``check_noise`` takes, or the name of a matrix's file, from ``folder`` on.
+
+    Raises ValueError or TypeError, and FileNotFoundError where the file is not there.
+    """
+    return _read_matrix(folder / stated) if isinstance(stated, str) else check_noise(stated)
+
+
+def check_noise(stated: Any) -> Noise:
+    """A number as it is, or the rows of a confusion matrix as tuples of floats.
+
+    Raises TypeError, or ValueError for numbers outside 0..1 and for what cannot be a confusion matrix.
+    """
+    if isinstance(stated, np.ndarray):
+        stated = stated.tolist()
+    is_number = isinstance(stated, (int, float)) and not isinstance(stated, bool)
+    if not is_number:
+        stated = _matrix(stated)
+    make_corrupter(stated, 0 if is_number else len(stated), np.random.default_rng(0))  # which checks it
+    noise: Noise = stated
+    return noise
+
+
+def _matrix(stated: Any) -> Matrix:
+    if not isinstance(stated, (list, tuple)) or not stated:
+        raise TypeError(f"{_EXPECTED}; got {stated!r}")
+    for row in stated:
+        if not isinstance(row, (list, tuple)):
+            raise TypeError(
+                f"a confusion matrix is a list of rows, and noise a list of levels, so that one matrix is written "
+                f"[[[0.9, 0.1], [0.2, 0.8]]]; got {stated!r}"
+            )
+        for entry in row:
+            if isinstance(entry, bool) or not isinstance(entry, (int, float)):
+                raise TypeError(f"a confusion matrix must have numbers, got {entry!r}")
+        if len(row) != len(stated):
+            raise ValueError(
+                f"a confusion matrix must have as many columns as rows, got {len(stated)} rows, one of them of "
+                f"{len(row)} entries"
+            )
+    return tuple(tuple(map(float, row)) for row in stated)
+
+
+def _read_matrix(path: Path) -> Noise:
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise ValueError(f"{_EXPECTED}; got {path.name!r}")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no confusion matrix at {path}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
+        return check_noise(rows if isinstance(rows, list) else [rows])  # a number alone is no matrix
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _csv_rows(text: str) -> list[list[float]]:
+    rows = []
+    for number, line in enumerate(csv.reader(text.splitlines()), 1):
+        try:
+            if line:
+                rows.append([float(entry) for entry in line])
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}; a row is numbers with commas between, no names") from error
+    return rows
+
+
+def check_classes(noise: Noise, dataset: str, classnames: tuple[str, ...]) -> None:
+    """Raise ValueError for a matrix of another number of classes than the data set's."""
+    if isinstance(noise, tuple) and len(noise) != len(classnames):
+        raise ValueError(
+            f"noise: the confusion matrix has {len(noise)} rows, but {dataset} has {len(classnames)} classes, in this "
+            f"order: {', '.join(classnames[:10])}{', ...' if len(classnames) > 10 else ''}"
+        )
+
+
+def describe_noise(noise: Any) -> str:
+    """For people, and for the names of results: ``10%``, or ``confusion matrix 1a2b3c`` (its digest)."""
+    return f"{noise:.0%}" if isinstance(noise, (int, float)) else f"confusion matrix {matrix_name(noise)}"
+
+
+def matrix_name(matrix: Any) -> str:
+    """Six hexadecimal digits that stand for a matrix, rows as lists or tuples."""
+    return hashlib.sha256(json.dumps(matrix).encode()).hexdigest()[:6]
