@@ -45,7 +45,7 @@ MUTANTS = [  # law, file, expression, replacement, tests that must fail
     ("compiled: threshold nearest to N/2", "core/compiled_evidence.py", "abs(2 * here - size) < abs(2 * threshold - size)", "False",
      "test_fast"),
     ("reference: two classes by score", "core/order.py", "if probabilities.shape[1] == 2:", "if False:", "two_classes"),
-    ("reference: ties by score", "core/order.py", "np.lexsort((-score, ", "np.lexsort((score, ", "class_order_equals"),
+    ("reference: ties by score", "core/order.py", "np.lexsort((-score, -margin", "np.lexsort((score, -margin", "class_order_equals"),
     ("loss: wrong side", "core/one_vs_rest.py", "np.where(self.is_class, -1, 1)", "np.where(self.is_class, 1, -1)", "loss"),
     ("loss: the cut itself", "core/one_vs_rest.py", "np.searchsorted(self.positions, thresholds)]",
      "np.searchsorted(self.positions, thresholds, side='right')]", "loss"),
