@@ -93,8 +93,10 @@ def buckets_of_levels(rows, highest, classes, num_buckets):
         counts[:] = 0
         for i in range(len(rows)):
             counts[levels[i, classes[j]]] += 1
-        below = 0
+        below, here = 0, 0
         for level in range(NUM_LEVELS):
-            buckets[j, level] = min(below * num_buckets // len(rows), num_buckets - 1)
-            below += counts[level]
+            buckets[j, level] = here
+            if counts[level] > 0:
+                below += counts[level]
+                here = min(below * num_buckets // len(rows), num_buckets - 1)
     return buckets

@@ -119,7 +119,8 @@ _ONES = np.uint64(0x0101010101010101)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _LOW_BITS = np.uint64(0x7F7F7F7F7F7F7F7F)
 _BYTE_OF_BIT = np.uint64(0x0001020304050607)  # times 256**j: j in the highest byte
-_WORDS = 8  # at a time
+_WORDS = 8  # in a block
+_BLOCK = 8 * _WORDS
 
 
 @njit(cache=True)
@@ -146,23 +147,15 @@ def _from(word, bound):
 def _collect(codes, first, stop, starts, indices):
     """The examples of some buckets, ascending in each.
 
-    Codes are compared eight at a time, as the bytes of a word, and what is found is listed without branching: a branch
-    that cannot be predicted costs as much as reading a hundred codes.
+    First the blocks of codes that have any are found, then the words of eight codes in these blocks, then the codes. What
+    is found is listed without branching: a branch that cannot be predicted costs as much as reading a hundred codes.
     """
     cursor = starts[first:stop].copy()
+    blocks, num_blocks = _blocks_with_any(codes, np.uint8(first), np.uint8(stop - 1))
     low, high = _bound(first), _bound(stop)
-    num_words = len(codes) // 8
-    words = codes[: 8 * num_words].view(np.uint64)
-    num_blocks = num_words // _WORDS
-    blocks, num_found = np.empty(num_blocks + 1, np.int32), 0
-    for block in range(num_blocks):
-        found = np.uint64(0)
-        for i in range(_WORDS * block, _WORDS * block + _WORDS):
-            found |= _from(words[i], low) & ~_from(words[i], high)
-        blocks[num_found] = block
-        num_found += found != 0
-    hits, num_hits = np.empty(_WORDS * (num_found + 1), np.int32), 0
-    for block in blocks[:num_found]:
+    words = codes[: len(codes) // 8 * 8].view(np.uint64)
+    hits, num_hits = np.empty(_WORDS * num_blocks + 1, np.int32), 0
+    for block in blocks[:num_blocks]:
         for i in range(_WORDS * block, _WORDS * block + _WORDS):
             hits[num_hits] = i
             num_hits += (_from(words[i], low) & ~_from(words[i], high)) != 0
@@ -175,10 +168,27 @@ def _collect(codes, first, stop, starts, indices):
             indices[cursor[bucket]] = example
             cursor[bucket] += 1
             found ^= lowest
-    for example in range(8 * _WORDS * num_blocks, len(codes)):
+    for example in range(len(codes) // _BLOCK * _BLOCK, len(codes)):
         if first <= codes[example] < stop:
             indices[cursor[codes[example] - first]] = example
             cursor[codes[example] - first] += 1
+
+
+@njit(cache=True)
+def _blocks_with_any(codes, least, most):
+    """The numbers of those whole blocks that have a code from ``least`` to ``most``, and how many they are."""
+    flags = np.empty(len(codes) // _BLOCK, np.uint8)
+    for block in range(len(flags)):
+        has_any = np.uint8(0)
+        for i in range(_BLOCK):
+            code = codes[_BLOCK * block + i]
+            has_any |= np.uint8((code >= least) & (code <= most))
+        flags[block] = has_any
+    blocks, count = np.empty(len(flags) + 1, np.int32), 0
+    for block in range(len(flags)):
+        blocks[count] = block
+        count += flags[block]
+    return blocks, count
 
 
 @njit(cache=True)

@@ -17,7 +17,7 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     The majority is the class with the most of ``labels`` (of equals the lowest; with no label the highest mean score).
     """
     num_classes = probabilities.shape[1]
-    counts = np.bincount(labels, minlength=num_classes) if len(labels) else probabilities.mean(axis=0)
+    counts = np.bincount(labels, minlength=num_classes) if len(labels) else _totals(probabilities)
     majority = int(np.argmax(counts))
     scores: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
@@ -29,6 +29,13 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
 
     on_all_cores(fill, len(probabilities))
     return scores
+
+
+def _totals(probabilities: Floats) -> Floats:
+    totals = np.zeros(probabilities.shape[1])
+    for _, rows in row_blocks(probabilities):
+        totals += rows.sum(axis=0, dtype=np.float64)
+    return totals
 
 
 class MostLikelyPositiveStrategy(PoolStrategy):
