@@ -147,8 +147,9 @@ def _from(word, bound):
 def _collect(codes, first, stop, starts, indices):
     """The examples of some buckets, ascending in each.
 
-    First the blocks of codes that have any are found, then the words of eight codes in these blocks, then the codes. What
-    is found is listed without branching: a branch that cannot be predicted costs as much as reading a hundred codes.
+    First the blocks of codes that have any are found, then the words of eight codes in these blocks, then the codes.
+    What is found is listed without branching: a branch that cannot be predicted costs as much as reading a hundred
+    codes.
     """
     cursor = starts[first:stop].copy()
     blocks, num_blocks = _blocks_with_any(codes, np.uint8(first), np.uint8(stop - 1))
