@@ -10,12 +10,17 @@ UNLABELED = -1
 
 
 class Annotations:
-    """The paper's L_t: pool indices and labels in the order in which they came, with room for ``budget`` more."""
+    """The paper's L_t: pool indices and labels, with room for ``budget`` more.
+
+    First come those known from the start, by ascending index, so that what is looked up for them is read along memory;
+    then the others, in the order in which they came.
+    """
 
     def __init__(self, indices: Indices, labels: Indices, budget: int, num_examples: int) -> None:
         self._count = len(indices)
-        self._indices = np.concatenate([indices, np.empty(budget, dtype=np.int64)])
-        self._labels = np.concatenate([labels, np.empty(budget, dtype=np.int64)])
+        ascending = np.argsort(indices)
+        self._indices = np.concatenate([indices[ascending], np.empty(budget, dtype=np.int64)])
+        self._labels = np.concatenate([labels[ascending], np.empty(budget, dtype=np.int64)])
         self.label_of = np.full(num_examples, UNLABELED, dtype=np.int32)
         """(N,) the label of each example, or ``UNLABELED``."""
         self.label_of[indices] = labels

@@ -14,7 +14,7 @@ import numpy as np
 
 from labelbench_direct.core import passes
 from labelbench_direct.core.order import index_type, order_of, permutation
-from labelbench_direct.core.scores import Scores, on_all_cores, row_blocks
+from labelbench_direct.core.scores import Scores, on_all_cores
 from labelbench_direct.core.types import Codes, Floats, Indices
 
 NUM_BUCKETS = 256
@@ -71,10 +71,8 @@ class PoolOrders:
 
         def code(part: range) -> Indices:
             counts = np.zeros((len(ascending), self._num_buckets), dtype=np.int64)
-            for place, rows in row_blocks(self._scores, part):
-                self.fastest.encode(
-                    passes.plain(rows), self.highest[place], ascending, buckets, codes[:, place], counts
-                )
+            for place, rows in passes.blocks(self._scores, part, self.fastest):
+                self.fastest.encode(rows, self.highest[place], ascending, buckets, codes[:, place], counts)
             return counts
 
         counts = sum(on_all_cores(code, self.num_examples))

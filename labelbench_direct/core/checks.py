@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelbench_direct.core import passes
-from labelbench_direct.core.passes import ROW_SUM_TOLERANCE
 from labelbench_direct.core.scores import Scores, as_array, on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 
@@ -31,26 +30,24 @@ def check_probabilities(probabilities: Any) -> Scores:
     highest, fastest = np.empty(len(array)), passes.fastest(array.shape)
 
     def check(part: range) -> None:
-        for place, rows in row_blocks(array, part):
-            if not fastest.check_rows(passes.plain(rows), highest[place]):
-                _refuse_rows(place, rows)
+        for place, rows in passes.blocks(array, part, fastest):
+            bad = fastest.check_rows(rows, highest[place])
+            if bad >= 0:
+                _refuse_row(place.start + bad, rows[bad])
 
     on_all_cores(check, len(array))
     return Scores(array, highest)
 
 
-def _refuse_rows(place: slice, rows: Floats) -> None:
-    """Raise for the first bad row of a block."""
-    for number, row in enumerate(rows, place.start):
-        if not np.isfinite(row).all():
-            raise ValueError(f"probabilities must be finite, row {number} has {row[~np.isfinite(row)][0]}")
-        if row.min() < 0:
-            raise ValueError(f"probabilities must not be negative, row {number} has {row.min()}")
-        if abs(total := row.sum(dtype=np.float64) - 1) > ROW_SUM_TOLERANCE:
-            raise ValueError(
-                f"each row of probabilities must sum to 1, row {number} sums to {total + 1:.6g}: "
-                "pass softmax scores, not logits"
-            )
+def _refuse_row(number: int, row: Floats) -> None:
+    if not np.isfinite(row).all():
+        raise ValueError(f"probabilities must be finite, row {number} has {row[~np.isfinite(row)][0]}")
+    if row.min() < 0:
+        raise ValueError(f"probabilities must not be negative, row {number} has {row.min()}")
+    raise ValueError(
+        f"each row of probabilities must sum to 1, row {number} sums to {row.sum(dtype=np.float64):.6g}: "
+        "pass softmax scores, not logits"
+    )
 
 
 def check_embeddings(embeddings: Any, num_examples: int) -> Floats:

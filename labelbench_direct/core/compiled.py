@@ -16,6 +16,8 @@ LEAST = 74 << 6
 HALF = 52 << 6
 NUM_LEVELS = 2 * (2 * HALF + 1)
 
+_BLOCK = 1024  # rows whose levels stay in the cache
+
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})  # sums in any order, so that they are vectorized
 def check_rows(rows, highest):
@@ -28,8 +30,8 @@ def check_rows(rows, highest):
             total += score
         highest[i] = most
         if not (least >= 0 and abs(total - 1) <= ROW_SUM_TOLERANCE):
-            return False
-    return True
+            return i
+    return -1
 
 
 @njit(cache=True, nogil=True)
@@ -58,13 +60,15 @@ def highest_of_others(rows, left_out, highest):
 @njit(cache=True, nogil=True)
 def encode(rows, highest, classes, buckets, codes, counts):
     """See ``passes``."""
-    levels = np.empty(rows.shape, np.int16)
-    _fill_levels(rows, highest, levels)
-    for j in range(len(classes)):
-        k, bucket, code, count = classes[j], buckets[j], codes[j], counts[j]
-        for i in range(len(rows)):
-            code[i] = bucket[levels[i, k]]
-            count[code[i]] += 1
+    levels = np.empty((_BLOCK, rows.shape[1]), np.int16)
+    for start in range(0, len(rows), _BLOCK):
+        stop = min(start + _BLOCK, len(rows))
+        _fill_levels(rows[start:stop], highest[start:stop], levels)
+        for j in range(len(classes)):
+            k, bucket, code, count = classes[j], buckets[j], codes[j], counts[j]
+            for i in range(start, stop):
+                code[i] = bucket[levels[i - start, k]]
+                count[code[i]] += 1
 
 
 @njit(cache=True, nogil=True)

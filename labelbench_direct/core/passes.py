@@ -7,11 +7,13 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
 import numpy as np
 
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Codes, Floats, Indices
 
 ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
@@ -45,16 +47,33 @@ def _compiled_if_possible() -> ModuleType:
         return sys.modules[__name__]
 
 
+def blocks(array: Floats, part: range, implementation: ModuleType) -> Iterator[tuple[slice, Floats]]:
+    """The rows of a part as the passes read them, with their place: in blocks, but whole for what is compiled, where
+    memory holds them as they are read.
+    """
+    is_plain = isinstance(array, np.ndarray) and array.flags.c_contiguous and array.dtype != np.float16
+    if is_plain and implementation is not sys.modules[__name__]:
+        yield slice(part.start, part.stop), array[part.start : part.stop]
+    else:
+        for place, rows in row_blocks(array, part):
+            yield place, plain(rows)
+
+
 def plain(rows: Floats) -> Floats:
     """Rows as the passes read them: their scores side by side in memory, in single or double precision."""
     return np.ascontiguousarray(rows, dtype=np.promote_types(rows.dtype, np.float32))
 
 
-def check_rows(rows: Floats, highest: Floats) -> bool:
-    """Whether all rows hold softmax scores. Fills ``highest`` (n,) in float64 with each row's highest score."""
+def check_rows(rows: Floats, highest: Floats) -> int:
+    """The number of the first row that does not hold softmax scores, or -1.
+
+    Fills ``highest`` (n,) in float64 with each row's highest score, until there.
+    """
     np.max(np.ascontiguousarray(rows.T), axis=0, out=highest)  # several times faster than max(axis=1)
     off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
-    return bool(rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE)  # false for not-a-number, too
+    if rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE:  # false for not-a-number, too
+        return -1
+    return int(np.argmin((rows.min(axis=1) >= 0) & (off <= ROW_SUM_TOLERANCE)))
 
 
 def top_two_margin(rows: Floats, margins: Floats) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from labelbench_direct.core import passes
-from labelbench_direct.core.scores import on_all_cores, row_blocks
+from labelbench_direct.core.scores import on_all_cores
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
@@ -17,8 +17,8 @@ def top_two_margin(probabilities: Floats) -> Floats:
     fastest = passes.fastest(probabilities.shape)
 
     def fill(part: range) -> None:
-        for place, rows in row_blocks(probabilities, part):
-            fastest.top_two_margin(passes.plain(rows), margins[place])
+        for place, rows in passes.blocks(probabilities, part, fastest):
+            fastest.top_two_margin(rows, margins[place])
 
     on_all_cores(fill, len(probabilities))
     return margins

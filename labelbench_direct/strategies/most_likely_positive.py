@@ -24,8 +24,8 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     fastest = passes.fastest(probabilities.shape)
 
     def fill(part: range) -> None:
-        for place, rows in row_blocks(probabilities, part):
-            fastest.highest_of_others(passes.plain(rows), majority, scores[place])
+        for place, rows in passes.blocks(probabilities, part, fastest):
+            fastest.highest_of_others(rows, majority, scores[place])
 
     on_all_cores(fill, len(probabilities))
     return scores
