@@ -166,15 +166,69 @@ def test_buckets_are_about_equally_large():
             assert np.diff(order.starts).max() < len(pool.labels) / 12
 
 
-def test_few_buckets_are_sorted_in_a_large_pool():
+@IMPLEMENTATIONS
+def test_few_buckets_are_sorted_in_a_large_pool(implementation):
     pool = large_pool("graded")
     known = Annotations(pool.labeled, pool.labels[pool.labeled], 0, len(pool.labels))
-    for k, order in PoolOrders(check_probabilities(pool.probabilities)).each(range(6)):
-        held = evidence.evidence_of(order, known, k)
-        space = held.initial_version_space()
-        held.shrink(space, 60, np.random.default_rng(0), Options())
-        held.nearest(20, "half", "position")
-        assert order.is_sorted.sum() < 40
+    with using(implementation):
+        for k, order in PoolOrders(check_probabilities(pool.probabilities)).each(range(6)):
+            held = evidence.evidence_of(order, known, k)
+            space = held.initial_version_space()
+            held.shrink(space, 60, np.random.default_rng(0), Options())
+            held.nearest(20, "half", "position")
+            assert order.is_sorted.sum() < 40
+
+
+def test_wide_windows_are_tried_in_few_buckets():
+    """The shrink of a slow search, of which numpy looks at everything."""
+    pool = large_pool("graded")
+    known = Annotations(pool.labeled, pool.labels[pool.labeled], 0, len(pool.labels))
+    with using(compiled):
+        for k, order in PoolOrders(check_probabilities(pool.probabilities)).each(range(6)):
+            held = evidence.evidence_of(order, known, k)
+            held.shrink(held.initial_version_space(), 4000, np.random.default_rng(0), Options())
+            assert order.is_sorted.sum() < 80
+
+
+def test_scores_closer_than_numbers_can_tell():
+    """Next to nothing for one class, in numbers so small that a bucket's spread of them has no reciprocal."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(9000, 4)) + [40, 0, 0, 0]
+    logits[:, 3] = logits[:, 0] - rng.uniform(712, 744, 9000)
+    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores /= scores.sum(axis=1, keepdims=True)
+    pool = Pool(scores, rng.integers(0, 4, 9000), rng.permutation(9000)[:100])
+    assert np.count_nonzero((scores[:, 3] > 0) & (scores[:, 3] < 1e-308)) > 1000
+    with using(passes):
+        expected = search(pool, 80, 5, 0, Options(), num_buckets=1)
+    with using(compiled):
+        assert search(pool, 80, 5, 0, Options()) == expected
+        for k, order in PoolOrders(check_probabilities(scores)).each([3]):
+            held = evidence.evidence_of(order, Annotations(pool.labeled, pool.labels[pool.labeled], 0, 9000), k)
+            held.draw(VersionSpace(0, 9000), 1, rng)
+            assert order.indices(0, 9000).tolist() == class_order(scores, 3).tolist()
+
+
+def test_what_is_left_is_all_that_is_near():
+    pool = large_pool("graded", num_examples=50)
+    known = Annotations(pool.labeled[:45], pool.labels[pool.labeled[:45]], 0, 50)
+    for implementation in (passes, compiled):
+        with using(implementation):
+            for k, order in PoolOrders(check_probabilities(pool.probabilities)).each([1]):
+                assert len(evidence.evidence_of(order, known, k).nearest(20, "half", "position")[1]) == 5
+
+
+@pytest.mark.parametrize("error", [ImportError("Numba needs NumPy 2.3 or less"), RuntimeError("cannot cache function")])
+def test_a_numba_that_cannot_work_is_left_aside(error):
+    passes._compiled_if_possible.cache_clear()
+    try:
+        with (
+            mock.patch.object(passes.importlib, "import_module", side_effect=error),
+            pytest.warns(UserWarning, match=f"numba cannot compile here, so numpy does it, slower: {error}"),
+        ):
+            assert passes.fastest((10_000, 1000)) is passes
+    finally:
+        passes._compiled_if_possible.cache_clear()
 
 
 @IMPLEMENTATIONS
@@ -207,6 +261,15 @@ def test_values_of_rows_are_the_same_compiled(probabilities, seed):
         implementation.top_two_margin(rows, values[0])
         implementation.highest_of_others(rows, left_out, values[1])
     assert got.tolist() == expected.tolist()
+
+
+def test_levels_are_taken_in_double_precision():
+    score = np.array([[np.float32(0.375 - 2**-25)] * 2], dtype=np.float32)
+    table = (np.arange(passes.NUM_LEVELS) % 251).astype(np.uint8)[None]
+    codes, counts = np.zeros((2, 1, 1), dtype=np.uint8), np.zeros((1, 256), dtype=np.int64)
+    for implementation, code in zip((passes, compiled), codes, strict=True):
+        implementation.encode(score, score[:, 0].astype(np.float64), np.array([1]), table, code, counts)
+    assert codes[0] == codes[1]
 
 
 def test_constants_are_the_same_compiled():

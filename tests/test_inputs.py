@@ -36,7 +36,9 @@ def queries(probabilities, num_classes=150):
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 150])
-def test_one_answer_for_every_kind_of_input(num_classes, tmp_path):
+@pytest.mark.parametrize("worth_compiling", [0, 2**40], ids=["compiled", "numpy"])
+def test_one_answer_for_every_kind_of_input(num_classes, worth_compiling, tmp_path, monkeypatch):
+    monkeypatch.setattr(passes, "WORTH_COMPILING", worth_compiling)
     half = scores(num_classes)
     expected = queries(half, num_classes)
     path = tmp_path / "scores.npy"

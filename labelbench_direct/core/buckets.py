@@ -24,9 +24,9 @@ _SAMPLE = 2048  # examples from which the buckets are made, so that they come ou
 class PoolOrders:
     """The orders of all K classes over one pool.
 
-    Extra memory: an eighth of the scores' for the buckets (one byte for each score in float64), and a few numbers per
-    example. Where an eighth doesn't hold the bytes of all classes, the scores are read once for every group of classes
-    for which it does.
+    Extra memory: an eighth of the scores' for the buckets (one byte for each score in float64), a few numbers per
+    example, 13 KB for each class, and a sample of at most 4,095 rows. Where an eighth doesn't hold the bytes of all
+    classes, the scores are read once for every group of classes for which it does.
     """
 
     def __init__(self, scores: Scores, num_buckets: int | None = None) -> None:
@@ -38,6 +38,7 @@ class PoolOrders:
         self.fastest = passes.fastest(self._scores.shape)
         self._num_buckets = num_buckets or NUM_BUCKETS
         self._together = max(1, self.num_classes * self._scores.dtype.itemsize // 8)
+        self._codes: Codes | None = None  # of the classes at work, one group after the other
         self._coded: dict[int, tuple[Codes, Indices]] = {}  # by class: codes, and where the buckets start
         self._room = np.empty(self.num_examples, dtype=index_type(self.num_examples))
 
@@ -46,7 +47,6 @@ class PoolOrders:
         for start in range(0, len(classes), self._together):
             group = classes[start : start + self._together]
             if not self._coded.keys() >= set(group):
-                self._coded.clear()  # first, so that the codes of two groups are never held
                 self._coded = self._code(range(self.num_classes) if self._together >= self.num_classes else group)
             for k in group:
                 yield k, ClassOrder(self, *self._coded[k], self._scores[:, k], self._room)
@@ -67,7 +67,9 @@ class PoolOrders:
         buckets = self.fastest.buckets_of_levels(
             passes.plain(self._scores[sample]), self.highest[sample], ascending, self._num_buckets
         )
-        codes = np.empty((len(ascending), self.num_examples), dtype=np.uint8)
+        if self._codes is None:
+            self._codes = np.empty((self._together, self.num_examples), dtype=np.uint8)
+        codes = self._codes[: len(ascending)]
 
         def code(part: range) -> Indices:
             counts = np.zeros((len(ascending), self._num_buckets), dtype=np.int64)

@@ -22,6 +22,7 @@ _BLOCK = 1024  # rows whose levels stay in the cache
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})  # sums in any order, so that they are vectorized
 def check_rows(rows, highest):
     """See ``passes``."""
+    bad = -1
     for i in range(len(rows)):
         most, least, total = -1.0, 2.0, 0.0
         for score in rows[i]:
@@ -29,9 +30,9 @@ def check_rows(rows, highest):
             least = score if score < least else least
             total += score
         highest[i] = most
-        if not (least >= 0 and abs(total - 1) <= ROW_SUM_TOLERANCE):
-            return i
-    return -1
+        if bad < 0 and not (least >= 0 and abs(total - 1) <= ROW_SUM_TOLERANCE):
+            bad = i
+    return bad
 
 
 @njit(cache=True, nogil=True)
@@ -60,43 +61,49 @@ def highest_of_others(rows, left_out, highest):
 @njit(cache=True, nogil=True)
 def encode(rows, highest, classes, buckets, codes, counts):
     """See ``passes``."""
-    levels = np.empty((_BLOCK, rows.shape[1]), np.int16)
+    levels = np.empty((_BLOCK, len(classes)), np.int16)
     for start in range(0, len(rows), _BLOCK):
         stop = min(start + _BLOCK, len(rows))
-        _fill_levels(rows[start:stop], highest[start:stop], levels)
+        _fill_levels(rows[start:stop], highest[start:stop], classes, levels)
         for j in range(len(classes)):
-            k, bucket, code, count = classes[j], buckets[j], codes[j], counts[j]
+            bucket, code, count = buckets[j], codes[j], counts[j]
             for i in range(start, stop):
-                code[i] = bucket[levels[i - start, k]]
+                code[i] = bucket[levels[i - start, j]]
                 count[code[i]] += 1
 
 
 @njit(cache=True, nogil=True)
-def _fill_levels(rows, highest, levels):
-    num_classes = rows.shape[1]
+def _fill_levels(rows, highest, classes, levels):
+    """The levels of some classes, in loops over classes, which are vectorized; those are all of them or ascending."""
+    num_classes = len(classes)
     distance = np.empty(num_classes, np.float32)
     bits = distance.view(np.int32)
+    some = np.empty(num_classes, rows.dtype)
     for i in range(len(rows)):
         row, most = rows[i], highest[i]
-        for k in range(num_classes):
-            gap = 1.0 - row[k] if row[k] >= most else most - row[k]
-            distance[k] = min(gap, 1 - gap)
-        for k in range(num_classes):
-            gap = 1.0 - row[k] if row[k] >= most else most - row[k]
-            level = max((bits[k] >> SHIFT) - LEAST, 0)
-            levels[i, k] = (level if gap < 0.5 else 2 * HALF - level) + (0 if row[k] >= most else 2 * HALF + 1)
+        if num_classes < len(row):
+            for j in range(num_classes):
+                some[j] = row[classes[j]]
+            row = some
+        for j in range(num_classes):
+            gap = 1.0 - row[j] if row[j] >= most else most - row[j]
+            distance[j] = min(gap, 1 - gap)
+        for j in range(num_classes):
+            gap = 1.0 - row[j] if row[j] >= most else most - row[j]
+            level = max((bits[j] >> SHIFT) - LEAST, 0)
+            levels[i, j] = (level if gap < 0.5 else 2 * HALF - level) + (0 if row[j] >= most else 2 * HALF + 1)
 
 
 @njit(cache=True, nogil=True)
 def buckets_of_levels(rows, highest, classes, num_buckets):
     """See ``passes``."""
-    levels = np.empty(rows.shape, np.int16)
-    _fill_levels(rows, highest, levels)
+    levels = np.empty((len(rows), len(classes)), np.int16)
+    _fill_levels(rows, highest, classes, levels)
     buckets, counts = np.empty((len(classes), NUM_LEVELS), np.uint8), np.empty(NUM_LEVELS, np.int64)
     for j in range(len(classes)):
         counts[:] = 0
         for i in range(len(rows)):
-            counts[levels[i, classes[j]]] += 1
+            counts[levels[i, j]] += 1
         below, here = 0, 0
         for level in range(NUM_LEVELS):
             buckets[j, level] = here

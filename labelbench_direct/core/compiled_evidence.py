@@ -7,7 +7,7 @@ What is kept is known by this file's date: nothing that is compiled here comes f
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -84,7 +84,7 @@ class CompiledEvidence(Evidence):
     def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
         if nearest != "position":
             return super().nearest(count, tie, nearest)
-        threshold: int = best_threshold(self._view, get_args(Tie).index(tie))
+        threshold: int = best_threshold(self._view, _TIES[tie])
         return threshold, unlabeled_around(self._view, threshold, count)
 
 
@@ -205,6 +205,8 @@ def _sort_members(members, gap, score):
     lowest, scale = keys.min(), 0.0
     if lowest < keys.max():
         scale = (n - 1) / (keys.max() - lowest)
+    if scale == np.inf:  # closer than numbers can tell: all into one place
+        scale = 0.0
     places, starts = np.empty(n, np.int64), np.zeros(n + 2, np.int64)
     for i in range(n):
         places[i] = np.int64((keys[i] - lowest) * scale)
@@ -334,17 +336,29 @@ def count_candidates(view, low, high):
 def are_candidates(view, low, high, indices):
     """Evidence._are_candidates"""
     first, last = _buckets_between(view.starts, low, high)
+    sort(view, first, first + 1)
+    sort(view, last, last + 1)
+    in_first, in_last = np.empty(0, view.indices.dtype), np.empty(0, view.indices.dtype)
     are = np.zeros(len(indices), np.bool_)
     for i in range(len(indices)):
         code = view.codes[indices[i]]
-        if view.label_of[indices[i]] < 0 and first <= code <= last:
+        if view.label_of[indices[i]] < 0 and first < code < last:
             are[i] = True
-            if not first < code < last:
-                position = view.starts[code]
-                while view.indices[position] != indices[i]:
-                    position += 1
-                are[i] = low <= position < high
+        elif view.label_of[indices[i]] < 0 and code == first:
+            if len(in_first) == 0:
+                in_first = np.sort(view.indices[low : min(high, view.starts[first + 1])])
+            are[i] = _is_in(in_first, indices[i])
+        elif view.label_of[indices[i]] < 0 and code == last:
+            if len(in_last) == 0:
+                in_last = np.sort(view.indices[view.starts[last] : high])
+            are[i] = _is_in(in_last, indices[i])
     return are
+
+
+@njit(cache=True)
+def _is_in(ascending, index):
+    place = np.searchsorted(ascending, index)
+    return place < len(ascending) and ascending[place] == index
 
 
 @njit(cache=True)
@@ -374,7 +388,7 @@ def _best_steps(view, losses, low, high):
     be the least are sorted.
     """
     members, least = view.counts[1], _least_between(view, losses, low, high)
-    most = members.sum() + len(view.starts)
+    most = members.sum() + len(view.starts)  # a bucket has no more steps of one loss than members, and one
     lowest, highest, count = np.empty(most, np.int64), np.empty(most, np.int64), 0
     first, last = _buckets_between(view.starts, low, high)
     for bucket in range(first, last + 1):
@@ -497,7 +511,8 @@ def _step_at(view, position):
     return 0 if label < 0 else (-1 if label == view.k else 1)
 
 
-HALF_TIE, LOWEST_TIE, HIGHEST_TIE = 0, 1, 2
+_HALF, _LOWEST, _HIGHEST = 0, 1, 2
+_TIES: dict[Tie, int] = {"half": _HALF, "lowest": _LOWEST, "highest": _HIGHEST}
 
 
 @njit(cache=True)
@@ -505,8 +520,8 @@ def best_threshold(view, tie):
     """OneVsRest.best_threshold, along the whole order."""
     size = len(view.codes)
     lowest, highest = _best_steps(view, _losses(view), 0, size)
-    if tie != HALF_TIE:
-        return lowest[0] if tie == LOWEST_TIE else highest[-1]
+    if tie != _HALF:
+        return lowest[0] if tie == _LOWEST else highest[-1]
     threshold = min(max(size // 2, lowest[0]), highest[0])
     for i in range(1, len(lowest)):
         here = min(max(size // 2, lowest[i]), highest[i])
@@ -525,6 +540,8 @@ def unlabeled_around(view, threshold, count):
     for i in range(count):
         below, first = _next_unlabeled(view, below, first, -1)
         above, last = _next_unlabeled(view, above, last, 1)
+        if below < 0 and above == len(view.codes):
+            return chosen[:i]
         if below >= 0 and (above == len(view.codes) or threshold - 1 - below <= above - threshold):
             chosen[i] = view.indices[below]
             below -= 1

@@ -50,8 +50,8 @@ def permutation(score: Floats, highest: Floats) -> Indices:
     """The order of the whole pool by ``order_of`` of ``highest - score``, several times faster and in little memory.
 
     One vectorized sort of integers, which hold the gap in their high bits (where it is 0, the score) and the index in
-    their low ones. Runs that the high bits cannot tell apart are put right after the sort. The smaller of two integers
-    that holds an index.
+    their low ones. Runs that the high bits cannot tell apart are put right after the sort; where these are much of the
+    pool, as with half-precision scores, it is ``order_of`` that sorts. The smaller of two integers that holds an index.
     """
     index_bits = np.int64((1 << max(1, (len(score) - 1).bit_length())) - 1)
     gap = highest - score
@@ -64,6 +64,8 @@ def permutation(score: Floats, highest: Floats) -> Indices:
     order: Indices = (keys & index_bits).astype(index_type(len(keys)))
     steps = range(0, len(keys) - 1, _STEP)
     alike = [start + _alike_with_next(keys[start : start + _STEP + 1], index_bits) for start in steps]
+    if sum(map(len, alike)) > len(keys) // 8:
+        return order_of(score.astype(np.float64), highest - score).astype(order.dtype)
     if alike:
         _put_right(order, np.concatenate(alike), score, highest)
     return order

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
@@ -40,10 +41,11 @@ def fastest(shape: tuple[int, ...]) -> ModuleType:
 @cache
 def _compiled_if_possible() -> ModuleType:
     try:
+        importlib.import_module("labelbench_direct.core.compiled_evidence")
         return importlib.import_module("labelbench_direct.core.compiled")
-    except ModuleNotFoundError as error:
-        if error.name != "numba":
-            raise
+    except (ImportError, RuntimeError) as error:  # numba raises either where it cannot work
+        if not (isinstance(error, ModuleNotFoundError) and error.name == "numba"):
+            warnings.warn(f"numba cannot compile here, so numpy does it, slower: {error}", stacklevel=2)
         return sys.modules[__name__]
 
 
@@ -107,7 +109,8 @@ def levels(score: Floats, highest: Floats) -> Indices:
     Levels are logarithmic, of a gap below 1/2 and of what is left to 1 above: a trained network's scores are close to
     0 or to 1.
     """
-    gap = highest - score.astype(np.float64)
+    score = score.astype(np.float64)
+    gap = highest - score
     predicted = gap <= 0
     gap = np.where(predicted, 1.0 - score, gap)
     level = np.maximum((np.minimum(gap, 1 - gap).astype(np.float32).view(np.int32) >> SHIFT) - LEAST, 0)
