@@ -193,7 +193,8 @@ def test_wide_windows_are_tried_in_few_buckets():
 def test_scores_closer_than_numbers_can_tell():
     """Next to nothing for one class, in numbers so small that a bucket's spread of them has no reciprocal."""
     rng = np.random.default_rng(0)
-    logits = rng.normal(size=(9000, 4)) + [40, 0, 0, 0]
+    logits = rng.normal(size=(9000, 4))
+    logits[:, 0] += 40
     logits[:, 3] = logits[:, 0] - rng.uniform(712, 744, 9000)
     scores = np.exp(logits - logits.max(axis=1, keepdims=True))
     scores /= scores.sum(axis=1, keepdims=True)

@@ -21,6 +21,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -154,6 +155,51 @@ def table(name: str, folder: Path, repeats: int, rivals: bool) -> None:
         print(f"| LabelBench's direct | {theirs:.1f} | {theirs / read:.0f} | |", flush=True)
 
 
+def profile(name: str) -> None:
+    """Print what the time of one selection is spent on, in milliseconds and calls, after one that does not count."""
+    from labelbench_direct import session
+    from labelbench_direct.core import buckets
+    from labelbench_direct.core.compiled_evidence import CompiledEvidence
+
+    size = SIZES[name]
+    pool = simulate(size)
+    direct(pool, size.budget)
+    spent: dict[str, list[float]] = {}
+    parts = [
+        (session, "check_probabilities", "check the scores: the first read"),
+        (buckets.PoolOrders, "_code", "cut the orders into buckets: the second read"),
+        (buckets.PoolOrders, "permutation", "number the examples (once, within the first draw)"),
+        (CompiledEvidence, "update", "count labels by bucket"),
+        (CompiledEvidence, "initial_version_space", "first version spaces"),
+        (CompiledEvidence, "draw", "draw candidates"),
+        (CompiledEvidence, "shrink", "shrink version spaces"),
+        (CompiledEvidence, "nearest", "best thresholds, and examples nearest to them"),
+        (session, "check_indices", "check indices that are told"),
+        (session, "check_labels", "check labels that are told"),
+    ]
+    with contextlib.ExitStack() as stack:
+        for owner, attribute, what in parts:
+            stack.enter_context(
+                mock.patch.object(owner, attribute, _clocked(getattr(owner, attribute), spent.setdefault(what, [])))
+            )
+        started = time.perf_counter()
+        direct(pool, size.budget)
+        total = time.perf_counter() - started
+    print(f"\n{size.name}: {1000 * total:.1f} ms\n\n| | ms | calls |\n|---|---|---|")
+    for what, seconds in spent.items():
+        print(f"| {what} | {1000 * sum(seconds):.1f} | {len(seconds)} |")
+
+
+def _clocked(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
+    def clocked(*args: Any, **kwargs: Any) -> Any:
+        started = time.perf_counter()
+        result = function(*args, **kwargs)
+        seconds.append(time.perf_counter() - started)
+        return result
+
+    return clocked
+
+
 def growth(picture: Path, repeats: int) -> None:
     """Draw how the time grows with the pool, the classes, the labels and the rounds, each from FMoW's size."""
     from matplotlib.figure import Figure
@@ -190,6 +236,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", nargs="*", default=["fmow", "iwildcam"], metavar="SIZE", help=f"of {', '.join(SIZES)}")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--profile", action="store_true", help="what the time of one selection is spent on")
     parser.add_argument("--alone", action="store_true", help="DIRECT and nothing beside it")
     parser.add_argument("--growth", type=Path, metavar="PICTURE", help="draw how the cost grows")
     parser.add_argument("--folder", type=Path, default=Path(), help="where imagenet's file is")
@@ -202,6 +249,9 @@ def main() -> int:
     print(f"Python {platform.python_version()}, numpy {np.__version__}; ", end="")
     print(f"medians of {parsed.repeats} runs, what is beside DIRECT of 1")
     for name in parsed.sizes:
+        if parsed.profile:
+            profile(name)
+            continue
         table(name, parsed.folder, parsed.repeats, rivals=not parsed.alone)
     if parsed.growth:
         growth(parsed.growth, parsed.repeats)
