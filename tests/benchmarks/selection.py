@@ -235,7 +235,7 @@ def growth(picture: Path, repeats: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", nargs="*", default=["fmow", "iwildcam"], metavar="SIZE", help=f"of {', '.join(SIZES)}")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--profile", action="store_true", help="what the time of one selection is spent on")
     parser.add_argument("--alone", action="store_true", help="DIRECT and nothing beside it")
     parser.add_argument("--growth", type=Path, metavar="PICTURE", help="draw how the cost grows")
