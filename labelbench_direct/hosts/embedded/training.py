@@ -77,7 +77,7 @@ class PassiveTrainer:
         with self._room(f"a batch of {training.batch_size}"):
             for step, loss in enumerate(self._losses(model, self.pool.labeled_idxs(), self._batch_loss(labels)), 1):
                 optimizer.zero_grad()
-                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's is untyped
                 scaler.step(optimizer)
                 scaler.update()
                 if step % _LOSS_CHECKED_EVERY == 0:

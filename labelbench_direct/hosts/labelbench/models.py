@@ -89,7 +89,7 @@ def _encoder(pretrain: bool, checkpoint: str | None) -> tuple[Any, Any]:
 def _read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
     """The weights in OpenAI's own archive (ViT-B-32.pt), in a state dictionary, or in safetensors."""
     if zipfile.is_zipfile(checkpoint) and any("/code/" in name for name in zipfile.ZipFile(checkpoint).namelist()):
-        archive: dict[str, torch.Tensor] = torch.jit.load(checkpoint, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+        archive: dict[str, torch.Tensor] = torch.jit.load(checkpoint, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]  # torch's is untyped
         return {name: weight.float() for name, weight in archive.items() if name not in _NOT_WEIGHTS}
     from open_clip.factory import load_state_dict
 
