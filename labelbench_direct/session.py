@@ -15,6 +15,7 @@ from labelbench_direct.core.checks import (
     check_choice,
     check_count,
     check_indices,
+    check_integers,
     check_labels,
     check_not_one_hot,
     check_probabilities,
@@ -63,20 +64,25 @@ class Session:
         Telling the same answer again is harmless. Raises before anything has changed: ValueError for examples that were
         not asked for, labels outside 0..K-1, another answer than the one given before, arrays of two lengths.
         """
-        told = check_indices(indices, self._num_examples)
+        told = check_integers(indices, "indices")
         answers = check_labels(labels, told, self._num_classes)
         new = dict(zip(told.tolist(), answers.tolist(), strict=True))
+        if len(new) < len(told) or new.keys() != self._pending.keys():
+            self._check_told(told, new)
+        was_waiting = bool(self._pending)
+        self._answers.update(new)
+        self._pending = {index: None for index in self._pending if index not in new}
+        if was_waiting and not self._pending:
+            self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
+
+    def _check_told(self, told: Indices, new: Mapping[int, int]) -> None:
+        """What is told, where that is not just what is pending."""
+        check_indices(told, self._num_examples)
         for index, label in new.items():
             if index not in self._pending and index not in self._answers:
                 raise ValueError(f"told the label of example {index}, which was not asked for")
             if self._answers.get(index, label) != label:
                 raise ValueError(f"example {index} was told to be {self._answers[index]} before, and now {label}")
-        was_waiting = bool(self._pending)
-        self._answers.update(new)
-        for index in new:
-            self._pending.pop(index, None)
-        if was_waiting and not self._pending:
-            self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
 
     @property
     def done(self) -> bool:

@@ -16,7 +16,8 @@ LEAST = 74 << 6
 HALF = 52 << 6
 NUM_LEVELS = 2 * (2 * HALF + 1)
 
-_BLOCK = 1024  # rows whose levels stay in the cache
+_BLOCK = 256  # rows whose levels stay in the cache
+_STRIP = 4096  # scores that one loop goes over
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})  # sums in any order, so that they are vectorized
@@ -61,43 +62,60 @@ def highest_of_others(rows, left_out, highest):
 @njit(cache=True, nogil=True)
 def encode(rows, highest, classes, buckets, codes, counts):
     """See ``passes``."""
-    levels = np.empty((_BLOCK, len(classes)), np.int16)
+    levels = np.empty((_BLOCK, len(classes)), np.uint16)
     for start in range(0, len(rows), _BLOCK):
         stop = min(start + _BLOCK, len(rows))
         _fill_levels(rows[start:stop], highest[start:stop], classes, levels)
         for j in range(len(classes)):
-            bucket, code, count = buckets[j], codes[j], counts[j]
-            for i in range(start, stop):
-                code[i] = bucket[levels[i - start, j]]
-                count[code[i]] += 1
+            level, bucket, code, count = levels[:, j], buckets[j], codes[j, start:stop], counts[j]
+            for i in range(stop - start):
+                here = bucket[level[i]]
+                code[i] = here
+                count[here] += 1
 
 
 @njit(cache=True, nogil=True)
 def _fill_levels(rows, highest, classes, levels):
-    """The levels of some classes, in loops over classes, which are vectorized; those are all of them or ascending."""
-    num_classes = len(classes)
-    distance = np.empty(num_classes, np.float32)
+    """The levels of some classes, which are all of them or ascending. As many rows are done together as make a loop
+    that is worth vectorizing.
+    """
+    size = len(classes)
+    together = max(1, _STRIP // size)
+    score, most, distance = (
+        np.empty(together * size, rows.dtype),
+        np.empty(together * size),
+        np.empty(together * size, np.float32),
+    )
+    for start in range(0, len(rows), together):
+        stop = min(start + together, len(rows))
+        for i in range(start, stop):
+            most[(i - start) * size : (i + 1 - start) * size] = highest[i]
+        level = levels[start:stop].ravel()
+        if size == rows.shape[1]:
+            _fill_levels_of(rows[start:stop].ravel(), most, distance, level)
+        else:
+            for i in range(start, stop):
+                for j in range(size):
+                    score[(i - start) * size + j] = rows[i, classes[j]]
+            _fill_levels_of(score[: len(level)], most, distance, level)
+
+
+@njit(cache=True, nogil=True)
+def _fill_levels_of(score, most, distance, level):
     bits = distance.view(np.int32)
-    some = np.empty(num_classes, rows.dtype)
-    for i in range(len(rows)):
-        row, most = rows[i], highest[i]
-        if num_classes < len(row):
-            for j in range(num_classes):
-                some[j] = row[classes[j]]
-            row = some
-        for j in range(num_classes):
-            gap = 1.0 - row[j] if row[j] >= most else most - row[j]
-            distance[j] = min(gap, 1 - gap)
-        for j in range(num_classes):
-            gap = 1.0 - row[j] if row[j] >= most else most - row[j]
-            level = max((bits[j] >> SHIFT) - LEAST, 0)
-            levels[i, j] = (level if gap < 0.5 else 2 * HALF - level) + (0 if row[j] >= most else 2 * HALF + 1)
+    for i in range(len(level)):
+        gap = 1.0 - score[i] if score[i] >= most[i] else most[i] - score[i]
+        distance[i] = min(gap, 1 - gap)
+    for i in range(len(level)):
+        gap = 1.0 - score[i] if score[i] >= most[i] else most[i] - score[i]
+        here = max((bits[i] >> SHIFT) - LEAST, 0)
+        level[i] = (here if gap < 0.5 else 2 * HALF - here) + (0 if score[i] >= most[i] else 2 * HALF + 1)
 
 
 @njit(cache=True, nogil=True)
 def buckets_of_levels(rows, highest, classes, num_buckets):
     """See ``passes``."""
-    levels = np.empty((len(rows), len(classes)), np.int16)
+    levels = np.empty((len(rows), len(classes)), np.uint16)
     _fill_levels(rows, highest, classes, levels)
     buckets, counts = np.empty((len(classes), NUM_LEVELS), np.uint8), np.empty(NUM_LEVELS, np.int64)
     for j in range(len(classes)):
@@ -109,5 +127,5 @@ def buckets_of_levels(rows, highest, classes, num_buckets):
             buckets[j, level] = here
             if counts[level] > 0:
                 below += counts[level]
-                here = min(below * num_buckets // len(rows), num_buckets - 1)
+                here = min(int(np.sqrt(below / len(rows)) * num_buckets), num_buckets - 1)
     return buckets

@@ -425,7 +425,10 @@ def shrink(view, low, high, size):
     losses = _losses(view)
     lowest, highest = _best_steps(view, losses, low, high)
     width = max(min(size - 1, high - low), highest[-1] - lowest[0])
-    parts, floors = _parts(view, losses, max(low, highest[-1] - width), min(lowest[0], high - width), width)
+    first, last = max(low, highest[-1] - width), min(lowest[0], high - width)
+    if first == last:
+        return first, first + width
+    parts, floors = _parts(view, losses, first, last, width)
     begin = np.argmin(floors)
     least, _, _ = _worse_ends(view, losses, parts[begin], parts[begin + 1], width, 0, -1)
     for part in range(len(floors)):

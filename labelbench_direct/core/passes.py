@@ -119,14 +119,16 @@ def levels(score: Floats, highest: Floats) -> Indices:
 
 
 def buckets_of_levels(rows: Floats, highest: Floats, classes: Indices, num_buckets: int) -> Codes:
-    """(G, NUM_LEVELS): the bucket of each level in the orders of ``classes`` (G,), so that the examples with scores
-    ``rows`` fill the buckets as evenly as levels can.
+    """(G, NUM_LEVELS): the bucket of each level in the orders of ``classes`` (G,).
+
+    As far as levels can, the examples with scores ``rows`` fill the first i of B buckets to the share (i / B)^2: buckets
+    are small at the front, where the thresholds of rare classes are, and at most twice the mean at the end.
     """
     buckets = np.empty((len(classes), NUM_LEVELS), dtype=np.uint8)
     for bucket, k in zip(buckets, classes, strict=True):
         counts = np.bincount(levels(rows[:, k], highest), minlength=NUM_LEVELS)
         below = np.cumsum(counts) - counts
-        bucket[:] = np.minimum(below * num_buckets // len(rows), num_buckets - 1)
+        bucket[:] = np.minimum(np.sqrt(below / len(rows)) * num_buckets, num_buckets - 1)
     return buckets
 
 
