@@ -66,23 +66,23 @@ class Session:
         """
         told = check_integers(indices, "indices")
         answers = check_labels(labels, told, self._num_classes)
-        new = dict(zip(told.tolist(), answers.tolist(), strict=True))
-        if len(new) < len(told) or new.keys() != self._pending.keys():
-            self._check_told(told, new)
-        was_waiting = bool(self._pending)
-        self._answers.update(new)
-        self._pending = {index: None for index in self._pending if index not in new}
-        if was_waiting and not self._pending:
-            self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
-
-    def _check_told(self, told: Indices, new: Mapping[int, int]) -> None:
-        """What is told, where that is not just what is pending."""
+        if self._pending and told.tolist() == self._batch.tolist() == list(self._pending):  # as it was asked for
+            self._answers.update(zip(self._pending, answers.tolist(), strict=True))
+            self._pending = {}
+            self._advance(answers)
+            return
         check_indices(told, self._num_examples)
+        new = dict(zip(told.tolist(), answers.tolist(), strict=True))
         for index, label in new.items():
             if index not in self._pending and index not in self._answers:
                 raise ValueError(f"told the label of example {index}, which was not asked for")
             if self._answers.get(index, label) != label:
                 raise ValueError(f"example {index} was told to be {self._answers[index]} before, and now {label}")
+        was_waiting = bool(self._pending)
+        self._answers.update(new)
+        self._pending = {index: None for index in self._pending if index not in new}
+        if was_waiting and not self._pending:
+            self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
 
     @property
     def done(self) -> bool:
@@ -209,7 +209,7 @@ def _checked(
 ) -> tuple[Scores, Indices, Indices]:
     """The scores, the labeled indices and their labels, once they and the generator are known to be sound."""
     scores = check_probabilities(probabilities)
-    check_not_one_hot(scores.array)
+    check_not_one_hot(scores)
     indices = check_indices(labeled, len(scores.array), "labeled")
     known_labels = check_labels(labels, indices, scores.array.shape[1])
     if not isinstance(rng, np.random.Generator):

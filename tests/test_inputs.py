@@ -12,6 +12,7 @@ from standins import Elsewhere
 
 from labelbench_direct import DirectSession
 from labelbench_direct.core import passes
+from labelbench_direct.core import scores as core_scores
 from labelbench_direct.core.scores import OnDevice
 
 LABELS = np.random.default_rng(0).integers(0, 150, 3000)
@@ -41,6 +42,7 @@ def test_one_answer_for_every_kind_of_input(num_classes, worth_compiling, tmp_pa
     monkeypatch.setattr(passes, "WORTH_COMPILING", worth_compiling)
     half = scores(num_classes)
     expected = queries(half, num_classes)
+    monkeypatch.setattr(core_scores, "WORTH_A_CORE", 1000)  # from here on with all cores
     path = tmp_path / "scores.npy"
     np.save(path, half.astype(np.float32))
     kinds = {

@@ -77,7 +77,7 @@ class PoolOrders:
                 self.fastest.encode(rows, self.highest[place], ascending, buckets, codes[:, place], counts)
             return counts
 
-        counts = sum(on_all_cores(code, self.num_examples))
+        counts = sum(on_all_cores(code, self._scores))
         starts = np.zeros((len(ascending), self._num_buckets + 1), dtype=np.int64)
         np.cumsum(counts, axis=1, out=starts[:, 1:])
         return {k: (codes[j], starts[j]) for j, k in enumerate(ascending.tolist())}

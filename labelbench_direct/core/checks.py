@@ -35,7 +35,7 @@ def check_probabilities(probabilities: Any) -> Scores:
             if bad >= 0:
                 _refuse_row(place.start + bad, rows[bad])
 
-    on_all_cores(check, len(array))
+    on_all_cores(check, array)
     return Scores(array, highest)
 
 
@@ -66,11 +66,11 @@ def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
     return array
 
 
-def check_not_one_hot(probabilities: Floats) -> None:
+def check_not_one_hot(scores: Scores) -> None:
     """Thresholds need graded scores: a pool of several examples must not be all zeros and ones."""
-    if len(probabilities) == 1:
+    if len(scores.array) == 1 or (scores.highest < 1).any():
         return
-    for _, rows in row_blocks(probabilities):
+    for _, rows in row_blocks(scores.array):
         if ((rows > 0) & (rows < 1)).any():
             return
     raise ValueError(

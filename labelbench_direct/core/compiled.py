@@ -117,15 +117,16 @@ def buckets_of_levels(rows, highest, classes, num_buckets):
     """See ``passes``."""
     levels = np.empty((len(rows), len(classes)), np.uint16)
     _fill_levels(rows, highest, classes, levels)
-    buckets, counts = np.empty((len(classes), NUM_LEVELS), np.uint8), np.empty(NUM_LEVELS, np.int64)
+    bucket_behind = np.empty(len(rows) + 1, np.uint8)  # so many of the rows
+    for i in range(len(rows) + 1):
+        bucket_behind[i] = min(int(np.sqrt(i / len(rows)) * num_buckets), num_buckets - 1)
+    buckets, counts = np.empty((len(classes), NUM_LEVELS), np.uint8), np.empty(NUM_LEVELS, np.int32)
     for j in range(len(classes)):
         counts[:] = 0
-        for i in range(len(rows)):
-            counts[levels[i, j]] += 1
-        below, here = 0, 0
+        for level in levels[:, j]:
+            counts[level] += 1
+        below = np.uint64(0)
         for level in range(NUM_LEVELS):
-            buckets[j, level] = here
-            if counts[level] > 0:
-                below += counts[level]
-                here = min(int(np.sqrt(below / len(rows)) * num_buckets), num_buckets - 1)
+            buckets[j, level] = bucket_behind[below]
+            below += np.uint64(counts[level])
     return buckets

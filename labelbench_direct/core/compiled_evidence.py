@@ -63,10 +63,8 @@ class CompiledEvidence(Evidence):
         return VersionSpace(lowest_threshold(self._view), highest_threshold(self._view))
 
     def _listed(self, space: VersionSpace) -> Indices:
-        if space.low < space.high:
-            first, last = self._order.buckets_between(space.low, space.high)
-            sort(self._view, first, last + 1)
-        return super()._listed(space)
+        listed: Indices = candidates(self._view, space.low, space.high)
+        return listed
 
     def _count_candidates(self, space: VersionSpace) -> int:
         count: int = count_candidates(self._view, space.low, space.high)
@@ -270,6 +268,12 @@ def _buckets_between(starts, low, high):
 
 
 @njit(cache=True)
+def sort_between(view, low, high):
+    first, last = _buckets_between(view.starts, low, high)
+    sort(view, first, last + 1)
+
+
+@njit(cache=True)
 def lowest_threshold(view):
     """The lower end of Evidence.initial_version_space: behind the last of the class before the first of the others."""
     others, members = view.counts[0], view.counts[1]
@@ -333,32 +337,41 @@ def count_candidates(view, low, high):
 
 
 @njit(cache=True)
+def candidates(view, low, high):
+    """Evidence._listed"""
+    sort_between(view, low, high)
+    listed, count = np.empty(high - low, np.int64), 0
+    for position in range(low, high):
+        listed[count] = view.indices[position]
+        count += view.label_of[view.indices[position]] < 0
+    return listed[:count]
+
+
+@njit(cache=True)
 def are_candidates(view, low, high, indices):
-    """Evidence._are_candidates"""
+    """Evidence._are_candidates, of a space that holds some."""
     first, last = _buckets_between(view.starts, low, high)
     sort(view, first, first + 1)
     sort(view, last, last + 1)
-    in_first, in_last = np.empty(0, view.indices.dtype), np.empty(0, view.indices.dtype)
-    are = np.zeros(len(indices), np.bool_)
+    are = np.empty(len(indices), np.bool_)
     for i in range(len(indices)):
-        code = view.codes[indices[i]]
-        if view.label_of[indices[i]] < 0 and first < code < last:
-            are[i] = True
-        elif view.label_of[indices[i]] < 0 and code == first:
-            if len(in_first) == 0:
-                in_first = np.sort(view.indices[low : min(high, view.starts[first + 1])])
-            are[i] = _is_in(in_first, indices[i])
-        elif view.label_of[indices[i]] < 0 and code == last:
-            if len(in_last) == 0:
-                in_last = np.sort(view.indices[view.starts[last] : high])
-            are[i] = _is_in(in_last, indices[i])
+        example, code = indices[i], view.codes[indices[i]]
+        are[i] = first <= code <= last and view.label_of[example] < 0
+        if are[i] and code == first:
+            are[i] = not _is_before(view, example, view.indices[low])
+        if are[i] and code == last and high < view.starts[last + 1]:
+            are[i] = _is_before(view, example, view.indices[high])
     return are
 
 
 @njit(cache=True)
-def _is_in(ascending, index):
-    place = np.searchsorted(ascending, index)
-    return place < len(ascending) and ascending[place] == index
+def _is_before(view, one, other):
+    """Whether one example comes before another in the order of Eq. 2."""
+    score, other_score = np.float64(view.score[one]), np.float64(view.score[other])
+    gap, other_gap = view.highest[one] - score, view.highest[other] - other_score
+    if gap != other_gap:
+        return gap < other_gap
+    return score > other_score or (score == other_score and one < other)
 
 
 @njit(cache=True)
@@ -385,9 +398,9 @@ def _best_steps(view, losses, low, high):
     """The steps of least loss in the version space: the first and the last threshold of each.
 
     Inside a bucket the loss falls by one, at most, for each of its examples of the class. Only buckets in which it may
-    be the least are sorted.
+    be the least, and changes, are sorted: neighbors together.
     """
-    members, least = view.counts[1], _least_between(view, losses, low, high)
+    others, members, least = view.counts[0], view.counts[1], _least_between(view, losses, low, high)
     most = members.sum() + len(view.starts)  # a bucket has no more steps of one loss than members, and one
     lowest, highest, count = np.empty(most, np.int64), np.empty(most, np.int64), 0
     first, last = _buckets_between(view.starts, low, high)
@@ -395,9 +408,14 @@ def _best_steps(view, losses, low, high):
         loss = losses[bucket]
         if loss - members[bucket] > least:
             continue
-        sort(view, bucket, bucket + 1)
         start, end = view.starts[bucket], min(high, view.starts[bucket + 1])
-        for position in range(start, end + 1):
+        is_flat = others[bucket] + members[bucket] == 0
+        if not (is_flat or view.is_sorted[bucket]):
+            stop = bucket + 1
+            while stop <= last and losses[stop] - members[stop] <= least and others[stop] + members[stop] > 0:
+                stop += 1
+            sort(view, bucket, stop)
+        for position in range(end if is_flat else start, end + 1):
             step = _step_at(view, position) if position < end else 1
             if step == 0:
                 continue
@@ -538,6 +556,7 @@ def unlabeled_around(view, threshold, count):
     """Evidence.nearest, by position: sorts the buckets below and above the threshold as far as they are needed."""
     chosen = np.empty(count, np.int64)
     below, above = threshold - 1, threshold
+    sort_between(view, max(0, threshold - count), min(threshold + count, len(view.codes)))
     first, _ = _buckets_between(view.starts, threshold, threshold)
     last = first
     for i in range(count):

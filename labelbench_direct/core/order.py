@@ -61,11 +61,12 @@ def permutation(score: Floats, highest: Floats) -> Indices:
     keys &= ~index_bits
     keys |= np.arange(len(keys), dtype=index_type(len(keys)))
     keys.sort()
-    order: Indices = (keys & index_bits).astype(index_type(len(keys)))
     steps = range(0, len(keys) - 1, _STEP)
     alike = [start + _alike_with_next(keys[start : start + _STEP + 1], index_bits) for start in steps]
     if sum(map(len, alike)) > len(keys) // 8:
-        return order_of(score.astype(np.float64), highest - score).astype(order.dtype)
+        return order_of(score.astype(np.float64), highest - score).astype(index_type(len(keys)))
+    keys &= index_bits
+    order: Indices = keys.astype(index_type(len(keys)))
     if alike:
         _put_right(order, np.concatenate(alike), score, highest)
     return order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,13 +73,17 @@ def row_blocks(array: NDArray[Any], rows: range | None = None) -> Iterator[tuple
         yield place, array[place]
 
 
-def on_all_cores(function: Callable[[range], Result], length: int) -> list[Result]:
-    """Call the function for as many parts of ``range(length)`` as there are cores, at once; the results in order.
+WORTH_A_CORE = 2**20
+"""With fewer scores each, cores lose more time waiting for each other than they gain."""
+
+
+def on_all_cores(function: Callable[[range], Result], scores: NDArray[Any]) -> list[Result]:
+    """Call the function for as many parts of the scores' rows as there are cores, at once; the results in order.
 
     What the function raises for the first part that it refuses is raised.
     """
-    cores = max(1, min(os.cpu_count() or 1, length // BLOCK))  # less than a block is not worth a thread
-    parts = [range(length * i // cores, length * (i + 1) // cores) for i in range(cores)]
+    cores = max(1, min(os.cpu_count() or 1, len(scores), math.prod(scores.shape) // WORTH_A_CORE))
+    parts = [range(len(scores) * i // cores, len(scores) * (i + 1) // cores) for i in range(cores)]
     if cores == 1:
         return [function(part) for part in parts]
     with ThreadPoolExecutor(cores) as executor:

@@ -22,7 +22,7 @@ def negative_entropy(probabilities: Floats) -> Floats:
             scores = passes.plain(rows)
             np.einsum("nk,nk->n", scores, np.log2(np.maximum(scores, FLOOR)), out=entropies[place])
 
-    on_all_cores(fill, len(probabilities))
+    on_all_cores(fill, probabilities)
     return entropies
 
 

@@ -20,7 +20,7 @@ def top_two_margin(probabilities: Floats) -> Floats:
         for place, rows in passes.blocks(probabilities, part, fastest):
             fastest.top_two_margin(rows, margins[place])
 
-    on_all_cores(fill, len(probabilities))
+    on_all_cores(fill, probabilities)
     return margins
 
 

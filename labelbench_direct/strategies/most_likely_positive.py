@@ -27,7 +27,7 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
         for place, rows in passes.blocks(probabilities, part, fastest):
             fastest.highest_of_others(rows, majority, scores[place])
 
-    on_all_cores(fill, len(probabilities))
+    on_all_cores(fill, probabilities)
     return scores
 
 
