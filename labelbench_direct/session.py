@@ -167,8 +167,8 @@ class DirectSession(Session):
 
     @property
     def version_spaces(self) -> Mapping[int, Sequence[VersionSpace]]:
-        """How each class's version space has moved, from the initial one to the present one; by class, once its
-        search began.
+        """How each class's version space has moved, from the initial one to that of its search's last batch; by class,
+        once its search began.
         """
         return {k: tuple(spaces) for k, spaces in self._found.version_spaces.items()}
 

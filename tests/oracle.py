@@ -130,7 +130,12 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options, sma
         line = line_of(order, k)
         low, high = initial_version_space(line)
         left, rounds, size = search_budget, math.ceil(search_budget / parallel), None
-        for t in range(1, rounds + 1):
+        for t in range(rounds):
+            if t > 0:
+                target = max(1, round(size ** (1 - t / rounds)))
+                windows = sub_intervals(line, (low, high), target, options.size_unit, options.keep_best)
+                chosen = rng.integers(len(windows)) if options.window_tie == "random" else (len(windows) - 1) // 2
+                low, high = windows[chosen]
             candidates = [order[i] for i in range(low, high) if line[i] is None]
             if size is None:
                 size = 1 + (high - low if options.size_unit == "positions" else len(candidates))
@@ -140,10 +145,6 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options, sma
             ask(draw(candidates, count, class_order(probabilities, 0), rng, small_pool))
             left -= count
             line = line_of(order, k)
-            target = max(1, round(size ** (1 - t / rounds)))
-            windows = sub_intervals(line, (low, high), target, options.size_unit, options.keep_best)
-            chosen = rng.integers(len(windows)) if options.window_tie == "random" else (len(windows) - 1) // 2
-            low, high = windows[chosen]
     rest = budget - len(queries)
     for i, k in enumerate(rng.permutation(num_classes).tolist()):
         order = class_order(probabilities, k)

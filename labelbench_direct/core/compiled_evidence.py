@@ -77,7 +77,9 @@ class CompiledEvidence(Evidence):
     def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
         if not options.keep_best or options.size_unit != "positions" or options.window_tie != "middle":
             return super().shrink(space, size, rng, options)
-        return VersionSpace(*shrink(self._view, space.low, space.high, size))
+        labels = self._known.since(self._seen)
+        self._seen = len(self._known)
+        return VersionSpace(*shrink(self._view, *labels, space.low, space.high, size))
 
     def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
         if nearest != "position":
@@ -434,12 +436,13 @@ def _best_steps(view, losses, low, high):
 
 
 @njit(cache=True)
-def shrink(view, low, high, size):
+def shrink(view, indices, labels, low, high, size):
     """Evidence.shrink, where the best is kept and the middle of equally good sub-intervals taken.
 
     The thresholds at which sub-intervals start are tried part by part, and only those parts in which the loss of the
     worse end may be the least.
     """
+    tally(view, indices, labels)
     losses = _losses(view)
     lowest, highest = _best_steps(view, losses, low, high)
     width = max(min(size - 1, high - low), highest[-1] - lowest[0])

@@ -122,7 +122,10 @@ class Evidence:
         return is_inside | np.isin(indices, self._in_part(space, first, last))
 
     def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
-        """``version_space.shrink``: with ``keep_best`` it depends on what is near the thresholds of least loss."""
+        """``version_space.shrink`` by the labels that are there now: with ``keep_best`` it depends on what is near the
+        thresholds of least loss.
+        """
+        self.update()
         if options.keep_best:
             line, part = self.near_best(space, size, options.size_unit)
         else:

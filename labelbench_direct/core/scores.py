@@ -85,6 +85,7 @@ def on_all_cores(function: Callable[[range], Result], scores: NDArray[Any]) -> l
     cores = max(1, min(os.cpu_count() or 1, len(scores), math.prod(scores.shape) // WORTH_A_CORE))
     parts = [range(len(scores) * i // cores, len(scores) * (i + 1) // cores) for i in range(cores)]
     if cores == 1:
-        return [function(part) for part in parts]
-    with ThreadPoolExecutor(cores) as executor:
-        return list(executor.map(function, parts))
+        return [function(parts[0])]
+    with ThreadPoolExecutor(cores - 1) as executor:  # this thread is one of them
+        others = [executor.submit(function, part) for part in parts[1:]]
+        return [function(parts[0]), *(other.result() for other in others)]

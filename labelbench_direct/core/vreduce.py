@@ -28,22 +28,22 @@ def vreduce(
     """Yield pool indices to annotate, at most ``parallel`` at a time, and be sent their labels; add them to ``known``.
 
     Asks for ``budget`` labels (the paper's b), or for fewer when no unlabeled example is left in the version space.
-    Appends to ``spaces`` every version space, from the first. After the last round the shrink has no effect but is
-    recorded.
+    Appends to ``spaces`` every version space that a batch is drawn from. After the last round the shrink would have no
+    effect.
     """
     evidence = evidence_of(order, known, k)
     space = evidence.initial_version_space()
     spaces.append(space)
     rounds = math.ceil(budget / parallel)  # m
     size = evidence.size(space, options.size_unit)  # J - I
-    for t in range(1, rounds + 1):
+    for t in range(rounds):
+        if t > 0:
+            target = max(1, round(size ** (1 - t / rounds)))  # (J - I) / c^t with c = (J - I)^(1/m)
+            space = evidence.shrink(space, target, rng, options)
+            spaces.append(space)
         indices = evidence.draw(space, min(parallel, budget), rng)
         if len(indices) == 0:
             return
         labels = yield indices
         known.add(indices, labels)
         budget -= len(indices)
-        evidence.update()
-        target = max(1, round(size ** (1 - t / rounds)))  # (J - I) / c^t with c = (J - I)^(1/m)
-        space = evidence.shrink(space, target, rng, options)
-        spaces.append(space)
