@@ -97,7 +97,8 @@ def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") 
     outside = array.view(np.uint64) >= num_examples  # as unsigned numbers, the negative ones are above 2^63
     if np.count_nonzero(outside):
         raise ValueError(f"{name} must be in 0..{num_examples - 1} (the pool), got {array[outside][0]}")
-    if len(set(array.tolist())) < len(array):
+    ascending = np.sort(array)
+    if (ascending[1:] == ascending[:-1]).any():
         values, counts = np.unique(array, return_counts=True)
         raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts.max()} times")
     return array

@@ -60,7 +60,7 @@ class CompiledEvidence(Evidence):
         self._seen = len(self._known)
 
     def initial_version_space(self) -> VersionSpace:
-        return VersionSpace(lowest_threshold(self._view), highest_threshold(self._view))
+        return VersionSpace(*initial_version_space(self._view))
 
     def _listed(self, space: VersionSpace) -> Indices:
         listed: Indices = candidates(self._view, space.low, space.high)
@@ -84,8 +84,8 @@ class CompiledEvidence(Evidence):
     def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
         if nearest != "position":
             return super().nearest(count, tie, nearest)
-        threshold: int = best_threshold(self._view, _TIES[tie])
-        return threshold, unlabeled_around(self._view, threshold, count)
+        found: tuple[int, Indices] = nearest_unlabeled(self._view, _TIES[tie], count)
+        return found
 
 
 @njit(cache=True)
@@ -276,8 +276,14 @@ def sort_between(view, low, high):
 
 
 @njit(cache=True)
-def lowest_threshold(view):
-    """The lower end of Evidence.initial_version_space: behind the last of the class before the first of the others."""
+def initial_version_space(view):
+    """Evidence.initial_version_space"""
+    return _lowest_threshold(view), _highest_threshold(view)
+
+
+@njit(cache=True)
+def _lowest_threshold(view):
+    """Its lower end: behind the last of the class before the first of the others."""
     others, members = view.counts[0], view.counts[1]
     bucket = 0
     while bucket < len(others) - 1 and others[bucket] == 0:
@@ -299,7 +305,7 @@ def lowest_threshold(view):
 
 
 @njit(cache=True)
-def highest_threshold(view):
+def _highest_threshold(view):
     """Its higher end: before the first of the others behind the last of the class."""
     others, members = view.counts[0], view.counts[1]
     bucket = len(others) - 1
@@ -540,7 +546,14 @@ _TIES: dict[Tie, int] = {"half": _HALF, "lowest": _LOWEST, "highest": _HIGHEST}
 
 
 @njit(cache=True)
-def best_threshold(view, tie):
+def nearest_unlabeled(view, tie, count):
+    """Evidence.nearest, by position"""
+    threshold = _best_threshold(view, tie)
+    return threshold, _unlabeled_around(view, threshold, count)
+
+
+@njit(cache=True)
+def _best_threshold(view, tie):
     """OneVsRest.best_threshold, along the whole order."""
     size = len(view.codes)
     lowest, highest = _best_steps(view, _losses(view), 0, size)
@@ -555,8 +568,8 @@ def best_threshold(view, tie):
 
 
 @njit(cache=True)
-def unlabeled_around(view, threshold, count):
-    """Evidence.nearest, by position: sorts the buckets below and above the threshold as far as they are needed."""
+def _unlabeled_around(view, threshold, count):
+    """The unlabeled examples nearest to a threshold: sorts the buckets around it as far as they are needed."""
     chosen = np.empty(count, np.int64)
     below, above = threshold - 1, threshold
     sort_between(view, max(0, threshold - count), min(threshold + count, len(view.codes)))
