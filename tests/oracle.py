@@ -104,6 +104,11 @@ def draw(candidates, count, numbering, rng, small_pool):
     return drawn[:count]
 
 
+def shrink(line, space, target, options, rng):
+    windows = sub_intervals(line, space, target, options.size_unit, options.keep_best)
+    return windows[rng.integers(len(windows)) if options.window_tie == "random" else (len(windows) - 1) // 2]
+
+
 def direct(probabilities, labeled, annotate, budget, parallel, rng, options, small_pool=8192):
     """Algorithms 1 and 2, drawing from ``rng`` what the core draws: the order of classes, ranks of candidates, windows.
 
@@ -122,9 +127,8 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options, sma
     def line_of(order, k):
         return [None if index not in labels else bool(labels[index] == k) for index in order]
 
-    search_budget = budget // (2 * num_classes)
-    if options.min_budget_per_class is not None:
-        search_budget = min(search_budget, options.min_budget_per_class)
+    most = options.min_budget_per_class
+    search_budget = min(budget // (2 * num_classes), budget if most is None else most)
     for k in rng.permutation(num_classes).tolist():
         order = class_order(probabilities, k)
         line = line_of(order, k)
@@ -132,10 +136,7 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options, sma
         left, rounds, size = search_budget, math.ceil(search_budget / parallel), None
         for t in range(rounds):
             if t > 0:
-                target = max(1, round(size ** (1 - t / rounds)))
-                windows = sub_intervals(line, (low, high), target, options.size_unit, options.keep_best)
-                chosen = rng.integers(len(windows)) if options.window_tie == "random" else (len(windows) - 1) // 2
-                low, high = windows[chosen]
+                low, high = shrink(line, (low, high), max(1, round(size ** (1 - t / rounds))), options, rng)
             candidates = [order[i] for i in range(low, high) if line[i] is None]
             if size is None:
                 size = 1 + (high - low if options.size_unit == "positions" else len(candidates))

@@ -270,7 +270,7 @@ def _buckets_between(starts, low, high):
 
 
 @njit(cache=True)
-def sort_between(view, low, high):
+def _sort_between(view, low, high):
     first, last = _buckets_between(view.starts, low, high)
     sort(view, first, last + 1)
 
@@ -347,7 +347,7 @@ def count_candidates(view, low, high):
 @njit(cache=True)
 def candidates(view, low, high):
     """Evidence._listed"""
-    sort_between(view, low, high)
+    _sort_between(view, low, high)
     listed, count = np.empty(high - low, np.int64), 0
     for position in range(low, high):
         listed[count] = view.indices[position]
@@ -572,7 +572,7 @@ def _unlabeled_around(view, threshold, count):
     """The unlabeled examples nearest to a threshold: sorts the buckets around it as far as they are needed."""
     chosen = np.empty(count, np.int64)
     below, above = threshold - 1, threshold
-    sort_between(view, max(0, threshold - count), min(threshold + count, len(view.codes)))
+    _sort_between(view, max(0, threshold - count), min(threshold + count, len(view.codes)))
     first, _ = _buckets_between(view.starts, threshold, threshold)
     last = first
     for i in range(count):

@@ -121,8 +121,8 @@ def levels(score: Floats, highest: Floats) -> Indices:
 def buckets_of_levels(rows: Floats, highest: Floats, classes: Indices, num_buckets: int) -> Codes:
     """(G, NUM_LEVELS): the bucket of each level in the orders of ``classes`` (G,).
 
-    As far as levels can, the examples with scores ``rows`` fill the first i of B buckets to the share (i / B)^2: buckets
-    are small at the front, where the thresholds of rare classes are, and at most twice the mean at the end.
+    As far as levels can, the first i of B buckets hold the share (i / B)^2 of the examples with scores ``rows``:
+    buckets are small at the front, where the thresholds of rare classes are, and twice the mean at the end.
     """
     buckets = np.empty((len(classes), NUM_LEVELS), dtype=np.uint8)
     for bucket, k in zip(buckets, classes, strict=True):

@@ -56,5 +56,17 @@ def simulate(
     return scores, noisy, labeled
 
 
+def embed(scores: np.ndarray, dimensions: int = 512) -> np.ndarray:
+    """Embeddings (N, dimensions) in the scores' precision: a center for each predicted class, and as much noise."""
+    rng = np.random.default_rng(1)
+    embeddings = rng.standard_normal((len(scores), dimensions), dtype=scores.dtype)
+    centers = rng.standard_normal((scores.shape[1], dimensions), dtype=scores.dtype)
+    for start in range(0, len(scores), 4096):
+        rows = slice(start, start + 4096)
+        embeddings[rows] += centers[scores[rows].argmax(axis=1)]
+    return embeddings
+
+
 def _mapped(file: Path, shape: tuple[int, int], dtype: type) -> np.ndarray:
+    file.parent.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(file, mode="w+", shape=shape, dtype=dtype)

@@ -1,19 +1,19 @@
 """Time one selection at the sizes of the paper's data sets, in seconds and in reads of the score matrix.
 
-Beside DIRECT: the same without numba, its readable reference (on orders that are sorted as a whole), this package's
-GALAXY and BADGE, and with LABELBENCH_HOME set LabelBench's own ``direct``, once. Run with ``make bench``; ``imagenet``
-among the sizes writes a file of 5 GB into --folder, and --growth draws how the cost grows.
+Beside DIRECT, each once: the same without numba, its readable reference (on orders that are sorted as a whole), this
+package's BADGE and GALAXY, and with LABELBENCH_HOME set LabelBench's own ``direct``, ``galaxy`` and ``badge`` (see
+``labelbenchs``). Run with ``make bench``; ``imagenet`` among the sizes writes a file of 5 GB into --folder, and
+--growth draws how the cost grows.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
+import ctypes
 import os
 import platform
 import resource
-import subprocess
 import sys
 import threading
 import time
@@ -21,15 +21,17 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
+import labelbenchs
 import numpy as np
-from pools import SIZES, Size, simulate
+from pools import SIZES, embed, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from standins import Dataset, FullDataset, FullTrainer, Trainer
+from standins import Dataset, Trainer
 
+Answer = TypeVar("Answer")
 PARALLEL = 20
 Pool = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -61,29 +63,12 @@ def without_numba(pool: Pool, budget: int) -> list[int]:
         return direct(pool, budget)
 
 
-def rival(name: str, pool: Pool, budget: int) -> list[int]:
+def rival(name: str, pool: Pool, embeddings: np.ndarray, budget: int) -> list[int]:
     from labelbench_direct.strategies import STRATEGIES
 
     scores, labels, labeled = pool
-    uses_embeddings = STRATEGIES[name].uses_embeddings
-    embeddings = np.random.default_rng(1).standard_normal((len(scores) if uses_embeddings else 0, 512))
     strategy = STRATEGIES[name]({}, Dataset(labels, labeled, scores.shape[1]), np.random.default_rng(0))
     return strategy.select(Trainer(scores, embeddings), budget).tolist()
-
-
-def labelbenchs(size: Size) -> None:
-    """LabelBench's ``direct``, whose prints go nowhere; prints its seconds. In its own process, once."""
-    importlib.import_module("LabelBench.strategy.strategy_impl.direct")
-    strategies = importlib.import_module("LabelBench.skeleton.active_learning_skeleton").strategies
-    scores, labels, labeled = simulate(size)
-    config = {"strategy_name": "direct", "B1": PARALLEL, "min_budget_per_class": 60}
-    strategy = strategies["direct"](config, FullDataset(labels, labeled, size.num_classes))
-    trainer = FullTrainer(scores, None, labels)
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        started = time.perf_counter()
-        strategy.select(trainer, size.budget)
-        seconds = time.perf_counter() - started
-    print(seconds)
 
 
 def timed(run: Callable[[], object], repeats: int) -> tuple[float, float, float]:
@@ -98,24 +83,34 @@ def timed(run: Callable[[], object], repeats: int) -> tuple[float, float, float]
 
 def extra_memory(run: Callable[[], object]) -> float:
     """The most bytes held during a run beyond those before it: the larger of what Python and numpy allocated, and of
-    what the process held in memory (Linux), mapped files aside.
+    what the process held in memory.
     """
     tracemalloc.start()
     run()
     allocated = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    return max(allocated, watched(run, every=0.0005)[2])
+
+
+def watched(run: Callable[[], Answer], every: float = 0.01) -> tuple[Answer, float, float]:
+    """What a run answers, its seconds, and the most bytes that the process held in memory (Linux) beyond those before
+    it, mapped files aside.
+    """
+    ctypes.CDLL(None).malloc_trim(0)  # gives back what earlier runs left free
     most, done = [_held()], threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.0005):
+        while not done.wait(every):
             most.append(_held())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    run()
+    started = time.perf_counter()
+    answer = run()
+    seconds = time.perf_counter() - started
     done.set()
     watcher.join()
-    return max(allocated, max(most) - most[0])
+    return answer, seconds, max(most) - most[0]
 
 
 def _held() -> int:
@@ -123,7 +118,7 @@ def _held() -> int:
     return (resident - shared) * resource.getpagesize()
 
 
-def table(name: str, folder: Path, repeats: int, rivals: bool) -> None:
+def table(name: str, folder: Path, repeats: int, alone: bool) -> None:
     size = SIZES[name]
     pool = simulate(size, file=folder / f"{name}.npy" if name == "imagenet" else None)
     scores = pool[0]
@@ -131,28 +126,39 @@ def table(name: str, folder: Path, repeats: int, rivals: bool) -> None:
     print(f"\n{size.name}: {size.num_examples:,} x {size.num_classes:,} {scores.dtype}, {size.num_labeled:,} labeled")
     print(f"B_train {size.budget:,}, B_parallel {PARALLEL}; one read {read:.4f} s\n")
     print("| | s (least to most) | reads | extra memory / input |\n|---|---|---|---|")
-    runs: dict[str, tuple[Callable[[], object], int]] = {"DIRECT": (lambda: direct(pool, size.budget), repeats)}
-    if rivals:
-        fast = direct(pool, size.budget)
-        if fast != without_numba(pool, size.budget) or fast != readable(pool, size.budget):
-            raise AssertionError("the fast and the readable search select different examples")
-        print("DIRECT selects the same without numba, and readable\n", file=sys.stderr)
-    if rivals and name != "imagenet":
-        runs["DIRECT without numba"] = (lambda: without_numba(pool, size.budget), 1)
-        runs["DIRECT, readable: orders sorted as a whole"] = (lambda: readable(pool, size.budget), 1)
-        runs["GALAXY, one label at a time"] = (lambda: rival("galaxy", pool, size.budget), 1)
-        runs["BADGE, 512-d embeddings"] = (lambda: rival("badge", pool, size.budget), 1)
-    for what, (run, times) in runs.items():
-        least, median, most = timed(run, times)
-        memory = extra_memory(run) / scores.nbytes
-        print(f"| {what} | {median:.3f} ({least:.3f} to {most:.3f}) | {median / read:.0f} | {memory:.2f} |", flush=True)
+
+    def run() -> list[int]:
+        return direct(pool, size.budget)
+
+    def row(what: str, seconds: float, spread: str = "", memory: float | None = None) -> None:
+        held = "" if memory is None else f"{memory / scores.nbytes:.2f}"
+        print(f"| {what} | {seconds:.3f}{spread} | {seconds / read:.0f} | {held} |", flush=True)
+
+    least, median, most = timed(run, repeats)
+    row("DIRECT", median, f" ({least:.3f} to {most:.3f})", extra_memory(run))
+    if alone:
+        return
+    expected = run()
+    for what, search in (
+        ("DIRECT without numba", without_numba),
+        ("DIRECT, readable: orders sorted as a whole", readable),
+    ):
+        answer, seconds, memory = watched(lambda search=search: search(pool, size.budget))
+        if answer != expected:
+            raise AssertionError(f"{what} selects other examples")
+        row(what + ", the same examples", seconds, memory=memory)
+    embeddings = embed(scores)
+    for ours in ("badge", "galaxy"):
+        _, seconds, memory = watched(lambda ours=ours: rival(ours, pool, embeddings, size.budget))
+        row(ours.upper(), seconds, memory=memory)
     home = os.environ.get("LABELBENCH_HOME")
-    if home and rivals and name != "imagenet":
-        command = [sys.executable, __file__, "--labelbench", name]
-        environment = {**os.environ, "PYTHONPATH": home}
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        theirs = float(run.stdout.splitlines()[-1])
-        print(f"| LabelBench's direct | {theirs:.1f} | {theirs / read:.0f} | |", flush=True)
+    for theirs in ("direct", "galaxy", "badge") if home and name != "imagenet" else ():
+        try:
+            runs = sorted(labelbenchs.measured(theirs, name, home) for _ in range(3 if name == "fmow" else 1))
+            spread = f" ({runs[0]:.1f} to {runs[-1]:.1f})" if len(runs) > 1 else ""
+            row(f"LabelBench's {theirs}", float(np.median(runs)), spread)
+        except RuntimeError as error:
+            print(f"| LabelBench's {theirs} | it cannot: {error} | | |", flush=True)
 
 
 def profile(name: str) -> None:
@@ -169,13 +175,13 @@ def profile(name: str) -> None:
         (session, "check_probabilities", "check the scores: the first read"),
         (buckets.PoolOrders, "_code", "cut the orders into buckets: the second read"),
         (buckets.PoolOrders, "permutation", "number the examples (once, within the first draw)"),
-        (CompiledEvidence, "update", "count labels by bucket"),
+        (CompiledEvidence, "update", "count labels by bucket, when a search begins"),
         (CompiledEvidence, "initial_version_space", "first version spaces"),
         (CompiledEvidence, "draw", "draw candidates"),
         (CompiledEvidence, "shrink", "shrink version spaces"),
         (CompiledEvidence, "nearest", "best thresholds, and examples nearest to them"),
-        (session, "check_indices", "check indices that are told"),
-        (session, "check_labels", "check labels that are told"),
+        (session.Session, "ask", "ask"),
+        (session.Session, "tell", "tell, all of the above but the first two within it"),
     ]
     with contextlib.ExitStack() as stack:
         for owner, attribute, what in parts:
@@ -239,22 +245,20 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="what the time of one selection is spent on")
     parser.add_argument("--alone", action="store_true", help="DIRECT and nothing beside it")
     parser.add_argument("--growth", type=Path, metavar="PICTURE", help="draw how the cost grows")
-    parser.add_argument("--folder", type=Path, default=Path(), help="where imagenet's file is")
-    parser.add_argument("--labelbench", choices=SIZES, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, default=Path("data"), help="where imagenet's file is: data by default")
     parsed = parser.parse_args()
-    if parsed.labelbench:
-        labelbenchs(SIZES[parsed.labelbench])
-        return 0
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
     print(f"Python {platform.python_version()}, numpy {np.__version__}; ", end="")
-    print(f"medians of {parsed.repeats} runs, what is beside DIRECT of 1")
+    print(
+        f"medians of {parsed.repeats} runs of DIRECT, of 3 of LabelBench's strategies at FMoW's size, 1 run of the rest"
+    )
+    if parsed.growth:
+        growth(parsed.growth, parsed.repeats)
     for name in parsed.sizes:
         if parsed.profile:
             profile(name)
             continue
-        table(name, parsed.folder, parsed.repeats, rivals=not parsed.alone)
-    if parsed.growth:
-        growth(parsed.growth, parsed.repeats)
+        table(name, parsed.folder, parsed.repeats, parsed.alone)
     return 0
 
 
