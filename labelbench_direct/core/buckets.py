@@ -18,7 +18,7 @@ from labelbench_direct.core.scores import Scores, on_all_cores
 from labelbench_direct.core.types import Codes, Floats, Indices
 
 NUM_BUCKETS = 256
-_SAMPLE = 2048  # examples from which the buckets are made, so that they come out about equally large
+_SAMPLE = 2048  # examples from which the buckets are made
 
 
 class PoolOrders:
