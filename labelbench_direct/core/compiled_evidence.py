@@ -55,12 +55,12 @@ class CompiledEvidence(Evidence):
             self._counts,
         )
 
-    def update(self) -> None:
-        tally(self._view, *self._known.since(self._seen))
-        self._seen = len(self._known)
+    def _update(self) -> None:
+        if self._seen < len(self._known):
+            tally(self._view, *self._unseen())
 
     def initial_version_space(self) -> VersionSpace:
-        return VersionSpace(*initial_version_space(self._view))
+        return VersionSpace(*initial_version_space(self._view, *self._unseen()))
 
     def _listed(self, space: VersionSpace) -> Indices:
         listed: Indices = candidates(self._view, space.low, space.high)
@@ -77,20 +77,18 @@ class CompiledEvidence(Evidence):
     def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
         if not options.keep_best or options.size_unit != "positions" or options.window_tie != "middle":
             return super().shrink(space, size, rng, options)
-        labels = self._known.since(self._seen)
-        self._seen = len(self._known)
-        return VersionSpace(*shrink(self._view, *labels, space.low, space.high, size))
+        return VersionSpace(*shrink(self._view, *self._unseen(), space.low, space.high, size))
 
     def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
         if nearest != "position":
             return super().nearest(count, tie, nearest)
-        found: tuple[int, Indices] = nearest_unlabeled(self._view, _TIES[tie], count)
+        found: tuple[int, Indices] = nearest_unlabeled(self._view, *self._unseen(), _TIES[tie], count)
         return found
 
 
 @njit(cache=True)
 def tally(view, indices, labels):
-    """Evidence.update"""
+    """Evidence._update"""
     for i in range(len(indices)):
         view.counts[1 if labels[i] == view.k else 0, view.codes[indices[i]]] += 1
 
@@ -276,8 +274,9 @@ def _sort_between(view, low, high):
 
 
 @njit(cache=True)
-def initial_version_space(view):
+def initial_version_space(view, indices, labels):
     """Evidence.initial_version_space"""
+    tally(view, indices, labels)
     return _lowest_threshold(view), _highest_threshold(view)
 
 
@@ -546,8 +545,9 @@ _TIES: dict[Tie, int] = {"half": _HALF, "lowest": _LOWEST, "highest": _HIGHEST}
 
 
 @njit(cache=True)
-def nearest_unlabeled(view, tie, count):
+def nearest_unlabeled(view, indices, labels, tie, count):
     """Evidence.nearest, by position"""
+    tally(view, indices, labels)
     threshold = _best_threshold(view, tie)
     return threshold, _unlabeled_around(view, threshold, count)
 

@@ -22,20 +22,27 @@ RARE = 64
 
 
 class Evidence:
-    """The annotated examples of one class's order, by bucket: how many are of the class, and how many are not."""
+    """The annotated examples of one class's order, by bucket: how many are of the class, and how many are not.
+
+    What it is asked for it answers by the labels that are there at that time.
+    """
 
     def __init__(self, order: ClassOrder, known: Annotations, k: int) -> None:
         self._order, self._known, self._k = order, known, k
         self._counts = np.zeros((2, order.num_buckets), dtype=np.int64)
         self._seen = 0
-        self.update()
 
-    def update(self) -> None:
-        """Take in the labels that came since the last time."""
-        indices, labels = self._known.since(self._seen)
+    def _unseen(self) -> tuple[Indices, Indices]:
+        """The labels that came since the last time, which are to be counted now."""
+        unseen = self._known.since(self._seen)
+        self._seen = len(self._known)
+        return unseen
+
+    def _update(self) -> None:
+        """Count the labels that came since the last time."""
+        indices, labels = self._unseen()
         cells = self._order.codes[indices] + self._order.num_buckets * (labels == self._k)
         self._counts += np.bincount(cells, minlength=self._counts.size).reshape(2, -1)
-        self._seen = len(self._known)
 
     @property
     def everything(self) -> OneVsRest:
@@ -54,6 +61,7 @@ class Evidence:
 
     def initial_version_space(self) -> VersionSpace:
         """``version_space.initial_version_space``: each end depends on two buckets."""
+        self._update()
         annotated = np.flatnonzero(self._counts.any(axis=0))
         if len(annotated) == 0:
             return VersionSpace(0, len(self._order))
@@ -77,6 +85,7 @@ class Evidence:
         examples at random, numbered along the order of class 0.
         """
         order, pool_size = self._order, len(self._order)
+        self._update()
         total = self._count_candidates(space)
         count = min(count, total)
         if count == 0:
@@ -92,6 +101,7 @@ class Evidence:
 
     def nearest(self, count: int, tie: Tie, nearest: Nearest) -> tuple[int, Indices]:
         """The best threshold, and the ``count`` unlabeled examples nearest to it, nearest first."""
+        self._update()
         line, _ = self.near_best(VersionSpace(0, len(self._order)), count, "candidates")
         threshold = line.best_threshold(tie)
         return threshold, self._order.indices_at(line.nearest_unlabeled(threshold, count, nearest))
@@ -122,10 +132,8 @@ class Evidence:
         return is_inside | np.isin(indices, self._in_part(space, first, last))
 
     def shrink(self, space: VersionSpace, size: int, rng: np.random.Generator, options: Options) -> VersionSpace:
-        """``version_space.shrink`` by the labels that are there now: with ``keep_best`` it depends on what is near the
-        thresholds of least loss.
-        """
-        self.update()
+        """``version_space.shrink``: with ``keep_best`` it depends on what is near the thresholds of least loss."""
+        self._update()
         if options.keep_best:
             line, part = self.near_best(space, size, options.size_unit)
         else:

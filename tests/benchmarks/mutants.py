@@ -75,7 +75,7 @@ MUTANTS = [  # law, file, expression, replacement, tests that must fail
     ("labels: only those told", "session.py", "np.array([self._answers[index]", "np.array([0 * self._answers[index]",
      "whole"),
     ("rounds: shrink", "core/vreduce.py", "size ** (1 - t / rounds)", "size", "whole or resolution"),
-    ("rounds: learn from labels", "core/evidence.py", "        self.update()\n        if options", "        if options", "test_fast"),
+    ("rounds: learn from labels", "core/evidence.py", "        self._update()\n        if options", "        if options", "test_fast"),
     ("seed: global state", "core/evidence.py", "rng.choice(listed, size", "np.random.choice(listed, size", "global_state"),
     ("tell: nothing unasked", "session.py", "index not in self._pending and index not in self._answers", "False", "Machine"),
     ("tell: no second answer", "session.py", "self._answers.get(index, label) != label", "False", "Machine"),

@@ -1,9 +1,8 @@
 """Time one selection at the sizes of the paper's data sets, in seconds and in reads of the score matrix.
 
 Beside DIRECT, each once: the same without numba, its readable reference (on orders that are sorted as a whole), this
-package's BADGE and GALAXY, and with LABELBENCH_HOME set LabelBench's own ``direct``, ``galaxy`` and ``badge`` (see
-``labelbenchs``). Run with ``make bench``; ``imagenet`` among the sizes writes a file of 5 GB into --folder, and
---growth draws how the cost grows.
+package's BADGE and GALAXY, and with LABELBENCH_HOME set LabelBench's own strategies (see ``labelbenchs``). Run with
+``make bench``; ``imagenet`` among the sizes writes a file of 5 GB into --folder, and --growth draws how the cost grows.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ from standins import Dataset, Trainer
 
 Answer = TypeVar("Answer")
 PARALLEL = 20
+THEIRS = ("direct", "galaxy", "badge", "coreset", "entropy", "confidence", "margin")
+"""LabelBench's strategies. Its bait takes longer at these sizes than anybody waits."""
 Pool = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -106,10 +107,12 @@ def watched(run: Callable[[], Answer], every: float = 0.01) -> tuple[Answer, flo
     watcher = threading.Thread(target=watch)
     watcher.start()
     started = time.perf_counter()
-    answer = run()
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
+    try:
+        answer = run()
+    finally:
+        seconds = time.perf_counter() - started
+        done.set()
+        watcher.join()
     return answer, seconds, max(most) - most[0]
 
 
@@ -152,7 +155,7 @@ def table(name: str, folder: Path, repeats: int, alone: bool) -> None:
         _, seconds, memory = watched(lambda ours=ours: rival(ours, pool, embeddings, size.budget))
         row(ours.upper(), seconds, memory=memory)
     home = os.environ.get("LABELBENCH_HOME")
-    for theirs in ("direct", "galaxy", "badge") if home and name != "imagenet" else ():
+    for theirs in THEIRS if home and name != "imagenet" else ():
         try:
             runs = sorted(labelbenchs.measured(theirs, name, home) for _ in range(3 if name == "fmow" else 1))
             spread = f" ({runs[0]:.1f} to {runs[-1]:.1f})" if len(runs) > 1 else ""
@@ -175,7 +178,6 @@ def profile(name: str) -> None:
         (session, "check_probabilities", "check the scores: the first read"),
         (buckets.PoolOrders, "_code", "cut the orders into buckets: the second read"),
         (buckets.PoolOrders, "permutation", "number the examples (once, within the first draw)"),
-        (CompiledEvidence, "update", "count labels by bucket, when a search begins"),
         (CompiledEvidence, "initial_version_space", "first version spaces"),
         (CompiledEvidence, "draw", "draw candidates"),
         (CompiledEvidence, "shrink", "shrink version spaces"),
