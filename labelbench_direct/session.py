@@ -66,8 +66,9 @@ class Session:
         """
         told = check_integers(indices, "indices")
         answers = check_labels(labels, told, self._num_classes)
-        if self._pending and told.tolist() == self._batch.tolist() == list(self._pending):  # as it was asked for
-            self._answers.update(zip(self._pending, answers.tolist(), strict=True))
+        is_whole = 0 < len(told) == len(self._batch) == len(self._pending)
+        if is_whole and told.tolist() == self._batch.tolist():  # as it was asked for
+            self._answers.update(zip(told.tolist(), answers.tolist(), strict=True))
             self._pending = {}
             self._advance(answers)
             return
@@ -80,7 +81,8 @@ class Session:
                 raise ValueError(f"example {index} was told to be {self._answers[index]} before, and now {label}")
         was_waiting = bool(self._pending)
         self._answers.update(new)
-        self._pending = {index: None for index in self._pending if index not in new}
+        for index in new:
+            self._pending.pop(index, None)
         if was_waiting and not self._pending:
             self._advance(np.array([self._answers[index] for index in self._batch.tolist()], dtype=np.int64))
 

@@ -100,7 +100,7 @@ def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") 
     ascending = np.sort(array)
     if (ascending[1:] == ascending[:-1]).any():
         values, counts = np.unique(array, return_counts=True)
-        raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts.max()} times")
+        raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts[counts > 1][0]} times")
     return array
 
 

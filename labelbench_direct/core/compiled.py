@@ -76,7 +76,7 @@ def encode(rows, highest, classes, buckets, codes, counts):
 
 @njit(cache=True, nogil=True)
 def _fill_levels(rows, highest, classes, levels):
-    """The levels of some classes, which are all of them or ascending. As many rows are done together as make a loop
+    """The levels of some classes, ascending. As many rows are done together as make a loop
     that is worth vectorizing.
     """
     size = len(classes)

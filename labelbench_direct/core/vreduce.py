@@ -28,8 +28,8 @@ def vreduce(
     """Yield pool indices to annotate, at most ``parallel`` at a time, and be sent their labels; add them to ``known``.
 
     Asks for ``budget`` labels (the paper's b), or for fewer when no unlabeled example is left in the version space.
-    Appends to ``spaces`` every version space that a batch is drawn from. After the last round the shrink would have no
-    effect.
+    Appends to ``spaces`` every version space, from the first to that of the last round: after it, the shrink would have
+    no effect.
     """
     evidence = evidence_of(order, known, k)
     space = evidence.initial_version_space()

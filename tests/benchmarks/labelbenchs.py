@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pools import SIZES, Size, embed, simulate
+from pools import PARALLEL, SIZES, Size, embed, simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from standins import FullDataset, FullTrainer
@@ -28,10 +28,11 @@ MODULES |= {"coreset": "coreset_sampling", "badge": "badge", "bait": "bait", "ga
 CONFIGS: dict[str, dict[str, Any]] = {
     "bait": {"pca_dimension": 30},
     "coreset": {"working_memory_GB": 1},
-    "direct": {"B1": 20, "min_budget_per_class": 60},
+    "direct": {"B1": PARALLEL, "min_budget_per_class": 60},
 }
 QUERIES = {"coreset": 300, "badge": 300, "bait": 20, "galaxy": 300}
-"""How many queries are timed, less a tenth of them; strategies that are not named here are timed whole."""
+"""How many queries are timed, less a tenth of them; strategies that are not named here are timed whole. But for
+``direct``'s, the first select, of a tenth, does not count."""
 USES_EMBEDDINGS = ("coreset", "badge", "bait")
 
 
@@ -52,11 +53,14 @@ def seconds(name: str, size: Size) -> float:
         strategy.select(trainer, budget)
         return time.perf_counter() - started
 
-    if name not in QUERIES:
+    if name == "direct":
         return select(size.budget)
-    few, many = QUERIES[name] // 10, QUERIES[name]
+    few, many = QUERIES.get(name, size.budget) // 10, QUERIES.get(name, size.budget)
     # bait's start costs the same time for each example of the pool; with all of them it takes an hour.
     parts = (slice(0, 300), slice(0, 600)) if name == "bait" else (slice(None),)
+    select(few, parts[0])  # what only the first one costs
+    if name not in QUERIES:
+        return select(size.budget)
     starts = [select(few, part) for part in parts]
     per_query = (select(many, parts[0]) - starts[0]) / (many - few)
     per_example = (starts[-1] - starts[0]) / 300
@@ -67,8 +71,10 @@ def measured(name: str, size: str, home: str) -> float:
     """``seconds`` in a process of its own, with the checkout ``home``. Raises RuntimeError with its last words."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])}
     run = subprocess.run([sys.executable, __file__, name, size], env=environment, capture_output=True, text=True)
-    if run.returncode:
-        raise RuntimeError((run.stderr.strip().splitlines() or [f"ended by signal {-run.returncode}"])[-1])
+    if run.returncode < 0:
+        raise RuntimeError(f"ended by signal {-run.returncode}")
+    if run.returncode > 0:
+        raise RuntimeError(run.stderr.strip().splitlines()[-1])
     return float(run.stdout)
 
 

@@ -20,6 +20,8 @@ class Size:
     dtype: type = np.float64
 
 
+PARALLEL = 20
+"""B_parallel, LabelBench's."""
 SIZES = {
     "fmow": Size("FMoW", 76_863, 62, 3_000, 3_000),
     "iwildcam": Size("iWildCam", 129_809, 14, 3_000, 3_000),
@@ -46,13 +48,16 @@ def simulate(
     shape = (size.num_examples, size.num_classes)
     if file is not None and file.exists():
         return np.load(file, mmap_mode="r"), noisy, labeled
-    scores = np.empty(shape, size.dtype) if file is None else _mapped(file, shape, size.dtype)
+    unfinished = file and file.with_suffix(".part")
+    scores = np.empty(shape, size.dtype) if unfinished is None else _mapped(unfinished, shape, size.dtype)
     for start in range(0, size.num_examples, 4096):
         rows = slice(start, min(start + 4096, size.num_examples))
         logits = 2 * rng.standard_normal((rows.stop - start, size.num_classes), dtype=np.float32)
         logits[np.arange(len(logits)), labels[rows]] += rng.normal(6, 3, len(logits))
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores[rows] = powers / powers.sum(axis=1, keepdims=True)
+    if file and unfinished:
+        unfinished.rename(file)
     return scores, noisy, labeled
 
 
