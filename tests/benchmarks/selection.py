@@ -181,8 +181,6 @@ def profile(name: str) -> None:
         (CompiledEvidence, "draw", "draw candidates"),
         (CompiledEvidence, "shrink", "shrink version spaces"),
         (CompiledEvidence, "nearest", "best thresholds, and examples nearest to them"),
-        (session.Session, "ask", "ask"),
-        (session.Session, "tell", "tell, the searching within it"),
     ]
     with contextlib.ExitStack() as stack:
         for owner, attribute, what in parts:
