@@ -163,7 +163,7 @@ def table(name: str, folder: Path, repeats: int, alone: bool) -> None:
             print(f"| LabelBench's {theirs} | it cannot: {error} | | |", flush=True)
 
 
-def profile(name: str) -> None:
+def profile(name: str, parallel: int) -> None:
     """Print what the time of one selection is spent on, in milliseconds and calls, after one that does not count."""
     from labelbench_direct import session
     from labelbench_direct.core import buckets
@@ -171,7 +171,7 @@ def profile(name: str) -> None:
 
     size = SIZES[name]
     pool = simulate(size)
-    direct(pool, size.budget)
+    direct(pool, size.budget, parallel)
     spent: dict[str, list[float]] = {}
     parts = [
         (session, "check_probabilities", "check the scores: the first read"),
@@ -188,9 +188,9 @@ def profile(name: str) -> None:
                 mock.patch.object(owner, attribute, _clocked(getattr(owner, attribute), spent.setdefault(what, [])))
             )
         started = time.perf_counter()
-        direct(pool, size.budget)
+        direct(pool, size.budget, parallel)
         total = time.perf_counter() - started
-    print(f"\n{size.name}: {1000 * total:.1f} ms\n\n| | ms | calls |\n|---|---|---|")
+    print(f"\n{size.name}, B_parallel {parallel}: {1000 * total:.1f} ms\n\n| | ms | calls |\n|---|---|---|")
     for what, seconds in spent.items():
         print(f"| {what} | {1000 * sum(seconds):.1f} | {len(seconds)} |")
 
@@ -255,7 +255,8 @@ def main() -> int:
         growth(parsed.growth, parsed.repeats)
     for name in parsed.sizes:
         if parsed.profile:
-            profile(name)
+            for parallel in (PARALLEL, 1):
+                profile(name, parallel)
             continue
         table(name, parsed.folder, parsed.repeats, parsed.alone)
     return 0
