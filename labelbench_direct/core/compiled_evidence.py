@@ -55,9 +55,8 @@ class CompiledEvidence(Evidence):
             self._counts,
         )
 
-    def _update(self) -> None:
-        if self._seen < len(self._known):
-            tally(self._view, *self._unseen())
+    def _count(self, indices: Indices, labels: Indices) -> None:
+        tally(self._view, indices, labels)
 
     def initial_version_space(self) -> VersionSpace:
         return VersionSpace(*initial_version_space(self._view, *self._unseen()))
@@ -88,7 +87,7 @@ class CompiledEvidence(Evidence):
 
 @njit(cache=True)
 def tally(view, indices, labels):
-    """Evidence._update"""
+    """Evidence._count"""
     for i in range(len(indices)):
         view.counts[1 if labels[i] == view.k else 0, view.codes[indices[i]]] += 1
 

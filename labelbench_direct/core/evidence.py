@@ -39,8 +39,11 @@ class Evidence:
         return unseen
 
     def _update(self) -> None:
-        """Count the labels that came since the last time."""
-        indices, labels = self._unseen()
+        """Count the labels that came since the last time, if any did."""
+        if self._seen < len(self._known):
+            self._count(*self._unseen())
+
+    def _count(self, indices: Indices, labels: Indices) -> None:
         cells = self._order.codes[indices] + self._order.num_buckets * (labels == self._k)
         self._counts += np.bincount(cells, minlength=self._counts.size).reshape(2, -1)
 
