@@ -20,10 +20,10 @@ from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Tria
 from labelbench_direct.experiment.sinks import SINKS
 from labelbench_direct.experiment.sweep import Engine, run_sweep
 from labelbench_direct.experiment.trial import Settings
-from labelbench_direct.hosts.embedded.data import SOURCES
-from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST
+from labelbench_direct.hosts.embedded.data.catalog import SOURCES
 from labelbench_direct.hosts.labelbench import checkout, doctor
 from labelbench_direct.hosts.labelbench.launch import environment, launch
+from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.compare import write_comparison
 from labelbench_direct.report.write import write_report
 from labelbench_direct.strategies import STRATEGIES

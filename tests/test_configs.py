@@ -9,7 +9,7 @@ import pytest
 
 from labelbench_direct.experiment.schema import read_experiment
 from labelbench_direct.hosts.embedded import check_settings, load
-from labelbench_direct.hosts.embedded.data import TABLE_1
+from labelbench_direct.hosts.embedded.data.catalog import TABLE_1
 from labelbench_direct.hosts.labelbench.published import PUBLISHED
 from labelbench_direct.strategies import STRATEGIES
 

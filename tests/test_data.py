@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labelbench_direct.hosts.embedded import data as data_module
-from labelbench_direct.hosts.embedded import files, load
-from labelbench_direct.hosts.embedded.pairs import pairs as pairs_of
-from labelbench_direct.hosts.embedded.parts import long_tail
+from labelbench_direct.hosts.embedded import load
+from labelbench_direct.hosts.embedded.data import catalog, files
+from labelbench_direct.hosts.embedded.data.pairs import pairs as pairs_of
+from labelbench_direct.hosts.embedded.data.parts import long_tail
 
 datasets = pytest.importorskip("torchvision.datasets", reason="the extra vision is not installed")
 Image = pytest.importorskip("PIL.Image")
@@ -57,7 +57,7 @@ def _forget():
 def cifar10(tmp_path, monkeypatch):
     names = [f"thing {k}" for k in range(10)]
     write_cifar(tmp_path, datasets.CIFAR10, evenly(10, 20), evenly(10, 6), names, monkeypatch)
-    monkeypatch.setattr(data_module, "TABLE_1", {"cifar10_imb_2": (200, 0.1111)})
+    monkeypatch.setattr(catalog, "TABLE_1", {"cifar10_imb_2": (200, 0.1111)})
     return tmp_path
 
 
@@ -77,7 +77,7 @@ def test_imbalanced_data_are_those_of_table_1(cifar10, monkeypatch):
     assert data.classnames == ("thing 0", "others")
     for wrong in ((199, 0.1111), (200, 0.1250)):
         load.cache_clear()
-        monkeypatch.setattr(data_module, "TABLE_1", {"cifar10_imb_2": wrong})
+        monkeypatch.setattr(catalog, "TABLE_1", {"cifar10_imb_2": wrong})
         with pytest.raises(ValueError, match=r"has 200 examples and imbalance ratio 0.1111, the paper's \(Table 1\)"):
             load("cifar10_imb_2", cifar10)
 
@@ -95,7 +95,7 @@ def test_imbalanced_data_are_those_of_table_1(cifar10, monkeypatch):
     ],
 )
 def test_table_1_follows_from_the_public_class_counts(name, counts):
-    size, ratio = data_module.TABLE_1[name]
+    size, ratio = catalog.TABLE_1[name]
     num_classes = int(name.rsplit("_", 1)[1])
     merged = [*counts[: num_classes - 1], sum(counts[num_classes - 1 :])]
     assert sum(counts) == size
@@ -168,7 +168,7 @@ def test_pairs_need_images_of_even_width():
 def test_cifar100_is_read_as_published(tmp_path, monkeypatch):
     names = [f"fine {k}" for k in range(100)]
     write_cifar(tmp_path, datasets.CIFAR100, evenly(100, 2), evenly(100, 8), names, monkeypatch)
-    monkeypatch.setattr(data_module, "TABLE_1", {})
+    monkeypatch.setattr(catalog, "TABLE_1", {})
     data = load("cifar100_imb_10", tmp_path)
     assert np.bincount(data.train.labels).tolist() == [2] * 9 + [182]
     assert data.classnames == (*names[:9], "others")
@@ -204,7 +204,7 @@ def pathmnist(tmp_path, monkeypatch):
         arrays[f"{part}_labels"] = evenly(9, count // 9)[:, None].astype(np.uint8)
     np.savez(path, **arrays)
     monkeypatch.setattr(files, "PATHMNIST_MD5", md5(path))
-    monkeypatch.setattr(data_module, "TABLE_1", {"pathmnist_imb_2": (27, 0.125)})
+    monkeypatch.setattr(catalog, "TABLE_1", {"pathmnist_imb_2": (27, 0.125)})
     return tmp_path
 
 

@@ -5,11 +5,12 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from labelbench_direct.hosts.embedded.data import LONG_TAIL_RATIO, load
-from labelbench_direct.hosts.embedded.loop import first_batch, run_rounds
-from labelbench_direct.hosts.embedded.metrics import class_accuracies
-from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
-from labelbench_direct.hosts.embedded.training import Classifier, PassiveTrainer, Training, best_device
+from labelbench_direct.hosts.corrupters import uniform_noise
+from labelbench_direct.hosts.embedded.data.catalog import LONG_TAIL_RATIO, load
+from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.training.passive import Classifier, PassiveTrainer, Training, best_device
+from labelbench_direct.hosts.loop import first_batch, run_rounds
+from labelbench_direct.hosts.metrics import class_accuracies
 from labelbench_direct.labelbench import ALInput
 from labelbench_direct.strategies import STRATEGIES
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelbench_direct.hosts.embedded import check_settings, load, make_trainer
-from labelbench_direct.hosts.embedded.flexmatch import LearningStatus
+from labelbench_direct.hosts.embedded.models.views import ArrayViews
 from labelbench_direct.hosts.embedded.pool import Pool
-from labelbench_direct.hosts.embedded.training import PassiveTrainer
-from labelbench_direct.hosts.embedded.views import ArrayViews
+from labelbench_direct.hosts.embedded.training.flexmatch import LearningStatus
+from labelbench_direct.hosts.embedded.training.passive import PassiveTrainer
 
 QUICK = {"steps": 20, "batch_size": 16, "unlabeled_ratio": 2}
 

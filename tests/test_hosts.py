@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from labelbench_direct.hosts.embedded.data import load
-from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
-from labelbench_direct.hosts.embedded.training import PassiveTrainer, Training
+from labelbench_direct.hosts.corrupters import uniform_noise
+from labelbench_direct.hosts.embedded.data.catalog import load
+from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.training.passive import PassiveTrainer, Training
 from labelbench_direct.labelbench import ALInput, Annotator, is_multi_label, labeled_indices, labeled_labels
 from labelbench_direct.strategies import STRATEGIES
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from labelbench_direct.hosts.corrupters import confusion_noise, make_corrupter
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.loop import first_batch, run_rounds
-from labelbench_direct.hosts.embedded.parts import Data, Part
-from labelbench_direct.hosts.embedded.pool import Pool, confusion_noise, make_corrupter
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
+from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.loop import first_batch, run_rounds
 from labelbench_direct.labelbench import ALInput
 from labelbench_direct.strategies import STRATEGIES
 
@@ -129,7 +130,7 @@ def test_models_say_which_data_they_need():
 
 
 def image_inputs(size=None, flip=True, data=None):
-    from labelbench_direct.hosts.embedded.images import ImageInputs, Preprocessing
+    from labelbench_direct.hosts.embedded.models.images import ImageInputs, Preprocessing
 
     preprocessing = Preprocessing(size, (0.5, 0.4, 0.3), (0.5, 0.6, 0.7), flip)
     return ImageInputs(data or data_of(), torch.device("cpu"), preprocessing, 5)
@@ -196,7 +197,7 @@ def test_frozen_features_are_open_clips_and_kept(tmp_path, monkeypatch):
     open_clip = pytest.importorskip("open_clip", reason="the extra clip is not installed")
     from PIL import Image
 
-    from labelbench_direct.hosts.embedded import clip
+    from labelbench_direct.hosts.embedded.models import clip
 
     torch.manual_seed(0)
     model, _, preprocess = open_clip.create_model_and_transforms(clip.ARCHITECTURE)

@@ -9,8 +9,9 @@ import pytest
 
 import labelbench_direct
 from labelbench_direct import DirectStrategy
-from labelbench_direct.hosts.embedded.data import Data, Part
-from labelbench_direct.hosts.embedded.pool import Pool, uniform_noise
+from labelbench_direct.hosts.corrupters import uniform_noise
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
+from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.labelbench import INSTALLED, ALInput, Annotator, labeled_labels
 
 SKELETON = """

@@ -10,7 +10,6 @@ import pytest
 from fake_labelbench import write_checkout
 
 from labelbench_direct import cli
-from labelbench_direct.hosts.embedded.loop import first_batch
 from labelbench_direct.hosts.labelbench import checkout as checkouts
 from labelbench_direct.hosts.labelbench import configurations, datasets, doctor
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
@@ -21,6 +20,7 @@ from labelbench_direct.hosts.labelbench.program import read_run
 from labelbench_direct.hosts.labelbench.published import check_counts
 from labelbench_direct.hosts.labelbench.run import child_command
 from labelbench_direct.hosts.labelbench.sink import Sink
+from labelbench_direct.hosts.loop import first_batch
 from labelbench_direct.report.read import read_results
 
 ARGUMENTS = {

@@ -15,7 +15,7 @@ import pytest
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.storage import append_line, write_whole
 from labelbench_direct.experiment.trial import Settings, versions
-from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST, RAREST
+from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report.figures import class_bins
 from labelbench_direct.report.groups import families, group, usable
 from labelbench_direct.report.pickles import describe_path, read_pickle

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import tiny_datasets
 
-from labelbench_direct.hosts.embedded.data import load
-from labelbench_direct.hosts.embedded.loop import first_batch
+from labelbench_direct.hosts.embedded.data.catalog import load
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checkout import KNOWN_COMMIT, commit_of, find_checkout, install
 from labelbench_direct.hosts.labelbench.configurations import own_folder, read_configuration
 from labelbench_direct.hosts.labelbench.launch import environment, launch
+from labelbench_direct.hosts.loop import first_batch
 
 pytestmark = pytest.mark.labelbench
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from labelbench_direct.core.types import Indices
 from labelbench_direct.experiment.schema import DATA_DIR, UNIFORM_ONLY, Trial
+from labelbench_direct.hosts.corrupters import make_corrupter
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.data import load
-from labelbench_direct.hosts.embedded.loop import GeneratorState, LoopTrainer, RandomState, first_batch
-from labelbench_direct.hosts.embedded.pool import Pool, make_corrupter
+from labelbench_direct.hosts.embedded.data.catalog import load
+from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, make_parts
+from labelbench_direct.hosts.loop import GeneratorState, LoopTrainer, RandomState, first_batch
 from labelbench_direct.labelbench import Dataset, Strategy
 from labelbench_direct.strategies import STRATEGIES
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from labelbench_direct.hosts.embedded.pool import make_corrupter
+from labelbench_direct.hosts.corrupters import make_corrupter
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Noise: TypeAlias = float | Matrix

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.experiment.noise import Noise, check_classes, check_noise, read_noise
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.data import load
+from labelbench_direct.hosts.embedded.data.catalog import load
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.trainers import check_settings
 from labelbench_direct.hosts.labelbench.parts import expand

@@ -23,8 +23,8 @@ from labelbench_direct.experiment.leases import Lease
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sinks import Sinks
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
-from labelbench_direct.hosts.embedded.loop import PastRound, Round, run_rounds
 from labelbench_direct.hosts.labelbench.checkout import commit_of
+from labelbench_direct.hosts.loop import PastRound, Round, run_rounds
 from labelbench_direct.labelbench import ALInput
 
 HEADER, POOL, ROUNDS, TIMES = "trial.json", "pool.json", "rounds.jsonl", "times.jsonl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST
+from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report import figures
 from labelbench_direct.report.groups import group, usable
 from labelbench_direct.report.read import read_results

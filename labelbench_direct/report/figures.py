@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST, RAREST
+from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report.groups import Group
 from labelbench_direct.report.statistics import Curves, Interval, interval, lead
 

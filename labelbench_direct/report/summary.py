@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST
+from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.groups import Group
 from labelbench_direct.report.statistics import Curves, Series, lead
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelbench_direct.experiment.trial import POOL
-from labelbench_direct.hosts.embedded.metrics import BALANCED_TEST, RAREST
+from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report import figures
 from labelbench_direct.report.groups import Group, families, group, usable
 from labelbench_direct.report.page import Picture, Section, Table, html_page

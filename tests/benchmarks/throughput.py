@@ -17,9 +17,9 @@ from torch.nn import functional
 from torchvision.models import resnet18
 
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.parts import Data, Part
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.embedded.pool import Pool
-from labelbench_direct.hosts.embedded.training import best_device
+from labelbench_direct.hosts.embedded.training.passive import best_device
 
 SETTINGS = {
     "resnet18, 32 x 32": ({"name": "resnet18", "weights": "random"}, 32, 512, 64, 20),

@@ -9,20 +9,20 @@ from typing import Any, Protocol
 import torch
 
 from labelbench_direct.core.checks import check_choice, check_count
-from labelbench_direct.hosts.embedded.clip import Clip
 from labelbench_direct.hosts.embedded.config import build, check_keys, field_names
-from labelbench_direct.hosts.embedded.data import Data
-from labelbench_direct.hosts.embedded.flexmatch import (
+from labelbench_direct.hosts.embedded.data.parts import Data
+from labelbench_direct.hosts.embedded.models.clip import Clip
+from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs
+from labelbench_direct.hosts.embedded.models.network import Network, Training, classifier
+from labelbench_direct.hosts.embedded.models.resnet import ResNet18
+from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.training.flexmatch import (
     FlexMatchTrainer,
     PseudoLabelTrainer,
     SemiSupervised,
     SemiSupervisedTrainer,
 )
-from labelbench_direct.hosts.embedded.inputs import ArrayInputs
-from labelbench_direct.hosts.embedded.network import Network, Training, classifier
-from labelbench_direct.hosts.embedded.pool import Pool
-from labelbench_direct.hosts.embedded.resnet import ResNet18
-from labelbench_direct.hosts.embedded.training import PassiveTrainer, best_device
+from labelbench_direct.hosts.embedded.training.passive import PassiveTrainer, best_device
 
 Config = Mapping[str, Any]
 """``{"name": ..., options...}``, as in the files of configs/experiments."""

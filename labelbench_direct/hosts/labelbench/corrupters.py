@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelbench_direct.core.checks import check_count
-from labelbench_direct.hosts.embedded.pool import uniform_noise
+from labelbench_direct.hosts.corrupters import uniform_noise
 
 NAME = "noisy_random"
 KEYS = frozenset({"name", "p", "seed"})

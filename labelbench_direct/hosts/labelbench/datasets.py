@@ -17,7 +17,8 @@ from PIL import Image
 from torch.utils.data import Dataset, random_split
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.hosts.embedded.data import Data, Part, load
+from labelbench_direct.hosts.embedded.data.catalog import load
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.labelbench.published import check_counts, expected_classes
 
 _IMAGENET_SITE = "https://image-net.org/download-images (ILSVRC 2012, after registration)"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelbench_direct.hosts.embedded.parts import Data, Part
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
 
 _CIFAR, _SVHN, _PATHMNIST = (
     "https://www.cs.toronto.edu/~kriz/cifar.html",

@@ -13,10 +13,10 @@ from torch.nn import functional
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.embedded.config import check_flag, check_number
-from labelbench_direct.hosts.embedded.inputs import View
-from labelbench_direct.hosts.embedded.network import Network, Training, walk
+from labelbench_direct.hosts.embedded.models.inputs import View
+from labelbench_direct.hosts.embedded.models.network import Network, Training, walk
 from labelbench_direct.hosts.embedded.pool import Pool
-from labelbench_direct.hosts.embedded.training import BatchLoss, PassiveTrainer
+from labelbench_direct.hosts.embedded.training.passive import BatchLoss, PassiveTrainer
 
 _RAMP = 0.4  # the share of the steps after which pseudo-labels count in full (pseudo-labeling alone)
 

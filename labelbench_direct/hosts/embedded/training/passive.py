@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional
 
 from labelbench_direct.core.types import Floats, Indices
-from labelbench_direct.hosts.embedded.data import Part
-from labelbench_direct.hosts.embedded.inputs import ArrayInputs, View
-from labelbench_direct.hosts.embedded.metrics import multi_class_metrics
-from labelbench_direct.hosts.embedded.network import OPTIMIZERS, Classifier, Network, Training, classifier
+from labelbench_direct.hosts.embedded.data.parts import Part
+from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, View
+from labelbench_direct.hosts.embedded.models.network import OPTIMIZERS, Classifier, Network, Training, classifier
 from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.metrics import multi_class_metrics
 from labelbench_direct.labelbench import ALInput
 
 __all__ = ["Classifier", "PassiveTrainer", "Training", "best_device"]

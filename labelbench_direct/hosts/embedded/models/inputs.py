@@ -8,8 +8,8 @@ from typing import Literal, Protocol, TypeAlias
 import torch
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.hosts.embedded.data import Data
-from labelbench_direct.hosts.embedded.views import ArrayViews
+from labelbench_direct.hosts.embedded.data.parts import Data
+from labelbench_direct.hosts.embedded.models.views import ArrayViews
 
 View: TypeAlias = Literal["plain", "weak", "strong"]
 

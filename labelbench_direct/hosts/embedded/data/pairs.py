@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from labelbench_direct.hosts.embedded.parts import Data, Part
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
 
 _PER_CLASS = 200, 10, 40  # of the pool, the validation and the test part
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded.config import check_flag
-from labelbench_direct.hosts.embedded.network import Network, Training
-from labelbench_direct.hosts.embedded.parts import Data
+from labelbench_direct.hosts.embedded.data.parts import Data
+from labelbench_direct.hosts.embedded.models.network import Network, Training
 
 IMAGENET_FILE = "resnet18-f37072fd.pth"
 """torchvision's IMAGENET1K_V1 weights; the name holds the first digits of the file's SHA-256."""
@@ -40,7 +40,7 @@ class ResNet18:
         check_flag(self.flip, "flip")
 
     def network(self, training: Training, data: Data, device: torch.device) -> Network:
-        from labelbench_direct.hosts.embedded.images import ImageInputs, Preprocessing
+        from labelbench_direct.hosts.embedded.models.images import ImageInputs, Preprocessing
 
         # GALAXY's public code, which the paper's experiments follow, normalizes with these.
         preprocessing = Preprocessing(self.size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), self.flip)

@@ -13,7 +13,7 @@ from torch import nn
 from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.embedded.config import check_flag, check_number
-from labelbench_direct.hosts.embedded.inputs import ArrayInputs, Inputs
+from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, Inputs
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 

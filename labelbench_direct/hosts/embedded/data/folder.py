@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded.config import check_flag
-from labelbench_direct.hosts.embedded.parts import Data, Part, split
+from labelbench_direct.hosts.embedded.data.parts import Data, Part, split
 
 LABELS = "labels.csv"
 _PARTS = ("train", "val", "test")

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.hosts.embedded.metrics import class_accuracies
+from labelbench_direct.hosts.metrics import class_accuracies
 from labelbench_direct.hosts.selection import describe_selection
 from labelbench_direct.labelbench import ALInput, Dataset, Strategy, labeled_indices, labeled_labels
 

@@ -14,8 +14,8 @@ from torchvision import transforms
 from torchvision.transforms import functional
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.hosts.embedded.inputs import View
-from labelbench_direct.hosts.embedded.parts import Data
+from labelbench_direct.hosts.embedded.data.parts import Data
+from labelbench_direct.hosts.embedded.models.inputs import View
 
 _PADDING = 1 / 8  # of the image's side, in the weak view's random crop
 _ERASED = (0.02, 0.2)  # of the image's area, in the strong view

@@ -19,9 +19,9 @@ from torch import nn
 
 from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.hosts.embedded.config import check_flag
-from labelbench_direct.hosts.embedded.inputs import ArrayInputs, Inputs
-from labelbench_direct.hosts.embedded.network import Network, Training, classifier
-from labelbench_direct.hosts.embedded.parts import Data, Part
+from labelbench_direct.hosts.embedded.data.parts import Data, Part
+from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, Inputs
+from labelbench_direct.hosts.embedded.models.network import Network, Training, classifier
 
 ARCHITECTURE = "ViT-B-32-quickgelu"  # OpenAI's ViT-B/32 was trained with this activation
 OPENAI_WEIGHTS = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
@@ -57,7 +57,7 @@ class Clip:
             raise ValueError("head 'mlp' is for the frozen embedding: set frozen to true, or head to 'linear'")
 
     def network(self, training: Training, data: Data, device: torch.device) -> Network:
-        from labelbench_direct.hosts.embedded.images import ImageInputs, Preprocessing
+        from labelbench_direct.hosts.embedded.models.images import ImageInputs, Preprocessing
 
         visual = _visual(self.weights)
         settings = visual.preprocess_cfg
