@@ -1,5 +1,7 @@
 """The contract that every strategy keeps, whatever its rule."""
 
+import re
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -202,3 +204,17 @@ def test_without_a_generator_the_global_seed_decides(name):
         return strategy.select(standins.Trainer(pool.probabilities, embeddings), 5).tolist()
 
     assert chosen() == chosen()
+
+
+def test_the_strategy_that_contributing_shows_keeps_the_contract(monkeypatch):
+    page = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shown = {}
+    exec(code, shown)  # our own page
+    monkeypatch.setitem(STRATEGIES, "densest", shown["DensestStrategy"])
+    pool, embeddings = drawn_pool()
+    for budget in range(pool.num_unlabeled + 1):
+        check(select("densest", pool, embeddings, budget), pool, budget)
+    distances = np.linalg.norm(embeddings - embeddings.mean(axis=0), axis=1)
+    nearest = min(set(range(30)) - set(pool.labeled.tolist()), key=distances.__getitem__)
+    assert select("densest", pool, embeddings, 1).tolist() == [nearest]
