@@ -54,8 +54,8 @@ ALInput: Any = _labelbench.ALInput if _labelbench else _Input
 
 
 class Dataset(Protocol):
-    """The part of LabelBench's ``ALDataset`` that is used. ``get_train_labels`` gives the labels of what ``labeled_idxs``
-    returns, one-hot, (labeled, K).
+    """The part of LabelBench's ``ALDataset`` that is used. ``get_train_labels`` gives the labels, one-hot (labeled, K),
+    of what ``labeled_idxs`` returns.
     """
 
     num_classes: int
