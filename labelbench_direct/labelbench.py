@@ -54,7 +54,9 @@ ALInput: Any = _labelbench.ALInput if _labelbench else _Input
 
 
 class Dataset(Protocol):
-    """The part of LabelBench's ``ALDataset`` that strategies use. Labels are one-hot, (labeled, K)."""
+    """The part of LabelBench's ``ALDataset`` that is used. ``get_train_labels`` gives the labels, one-hot (labeled, K),
+    of what ``labeled_idxs`` returns.
+    """
 
     num_classes: int
     label_type: Any
@@ -167,39 +169,63 @@ def labeled_indices(dataset: Dataset) -> Indices:
     return labeled.astype(np.int64) if labeled.ndim == 1 else np.zeros(0, dtype=np.int64)
 
 
-def _as_trained_on(dataset: Dataset) -> Dataset:
-    """A shallow copy that hands out the labels that training sees, as the corrupter left them.
+class _NoInputs:
+    """In place of the examples of a LabelBench data set: reading a label loads no image."""
 
-    ``train()`` switches a data set from its clean labels to those, and its ``train_dataset`` with it.
+    def __getitem__(self, index: int) -> tuple[None, None]:
+        return None, None
+
+
+class Annotator:
+    """Plays the annotators: answers with the labels that training sees, noise included, and reads no others.
+
+    They come through public methods of a shallow copy, and never through ``ALInput.TRAIN_LABEL``, which in LabelBench
+    are the clean ones; the data set itself stays as it is. LabelBench's ``get_train_labels`` copies all labels of the
+    pool, N x K, at every call: there they come from the copy's ``train_dataset``, one by one, as training has them.
+    Elsewhere ``get_train_labels`` gives them, while the examples asked for count as the labeled ones.
+
+    Raises TypeError when ``get_train_labels`` gives others than those that the copy's ``labeled_idxs`` names.
     """
-    view = copy.copy(dataset)
-    if hasattr(view, "train_dataset"):
-        view.train_dataset = copy.copy(view.train_dataset)
-    view.train()
-    return view
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._view: Any = copy.copy(dataset)
+        if hasattr(self._view, "train_dataset"):
+            self._view.train_dataset = copy.copy(self._view.train_dataset)
+        self._view.train()  # from its clean labels to the corrupted ones, and ``train_dataset`` with it
+        self._items = _without_inputs(self._view)
+        if self._items is None and len(self._one_hot(np.zeros(0, dtype=np.int64))) > 0:
+            raise TypeError(
+                f"get_train_labels() of {type(dataset).__name__} must give the labels of what labeled_idxs() returns, "
+                "and gives others: let it call that method"
+            )
+
+    def __call__(self, indices: Indices) -> Indices:
+        """(n,) the labels, 0..K-1, of pool indices (n,)."""
+        if self._items is not None:
+            return np.array([self._items[i][1].argmax() for i in indices.tolist()], dtype=np.int64)
+        labels: Indices = self._one_hot(indices).argmax(axis=1)
+        return labels
+
+    def _one_hot(self, indices: Indices) -> NDArray[Any]:
+        self._view.labeled_idxs = lambda: indices
+        rows: NDArray[Any] = self._view.get_train_labels()
+        return rows
+
+
+def _without_inputs(view: Any) -> Any:
+    """LabelBench's ``train_dataset`` with labels and no inputs, from a copy that may be changed; None for other data
+    sets, and where no corrupter has given it labels of its own.
+    """
+    items: Any = getattr(view, "train_dataset", None)
+    if not hasattr(items, "set_noisy_labels") or len(view) == 0:
+        return None
+    items.dataset = _NoInputs()
+    items.set_transform(lambda nothing: nothing)  # LabelBench's cannot do without one
+    items.set_strong_transform(None)
+    items.set_target_transform(None)
+    return items if items[0][1] is not None else None
 
 
 def labeled_labels(dataset: Dataset) -> Indices:
     """The labels, 0..K-1, of ``labeled_indices(dataset)``, as the annotators gave them."""
-    if len(labeled_indices(dataset)) == 0:
-        return np.zeros(0, dtype=np.int64)
-    labels: Indices = _as_trained_on(dataset).get_train_labels().argmax(axis=1)
-    return labels
-
-
-class Annotator:
-    """Plays the annotators: answers with the labels that training sees.
-
-    Reads them through public methods of a shallow copy on which every example counts as labeled, and never through
-    ``ALInput.TRAIN_LABEL``, which in LabelBench are the clean ones. The data set itself stays as it is.
-    """
-
-    def __init__(self, dataset: Dataset) -> None:
-        num_labeled = len(labeled_indices(dataset))
-        everything = _as_trained_on(dataset)
-        everything.update_labeled_idxs(np.arange(len(dataset)))
-        self._labels: Indices = everything.get_train_labels()[num_labeled:].argmax(axis=1)
-
-    def __call__(self, indices: Indices) -> Indices:
-        """The labels, 0..K-1, of pool indices."""
-        return self._labels[indices]
+    return Annotator(dataset)(labeled_indices(dataset))

@@ -25,10 +25,35 @@ class Dataset:
         self._labeled = np.concatenate([self._labeled, new_idxs])
 
     def get_train_labels(self):
-        return np.eye(self.num_classes)[self._labels[self._labeled]]
+        labels = self._labels[self.labeled_idxs()]
+        return (labels[:, None] == np.arange(self.num_classes)).astype(np.float64)
 
     def train(self):
         pass
+
+
+class Items:
+    """LabelBench's ``TransformDataset``, of which there is no reading without a transform nor, here, any image."""
+
+    def __init__(self, inputs, noisy_labels):
+        self.dataset, self.noisy_labels, self.transforms = inputs, noisy_labels, {}
+
+    def set_noisy_labels(self, labels):
+        self.noisy_labels = labels
+
+    def set_transform(self, transform):
+        self.transforms = {**self.transforms, "": transform}
+
+    def set_strong_transform(self, transform):
+        self.transforms = {**self.transforms, "strong": transform}
+
+    def set_target_transform(self, transform):
+        self.transforms = {**self.transforms, "target": transform}
+
+    def __getitem__(self, item):
+        inputs, label = self.dataset[item]
+        label = label if self.transforms["target"] is None else self.transforms["target"](label)
+        return self.transforms[""](inputs), label if self.noisy_labels is None else self.noisy_labels[item]
 
 
 class Trainer:

@@ -89,6 +89,14 @@ def test_training_is_repeatable_and_leaves_torch_alone():
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
+def test_training_on_the_cpu_leaves_accelerators_alone(monkeypatch):
+    """Where there are two, torch's own saving of random states would start both, and warn."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for name in ("get_rng_state", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_, name=name: pytest.fail(f"torch.cuda.{name} is called"))
+    trained_on(np.arange(50))
+
+
 def test_training_sees_the_noisy_labels():
     clean = trained_on(np.arange(300), 0.0, Training())
     noisy = trained_on(np.arange(300), 1.0, Training())

@@ -195,15 +195,33 @@ def test_diverged_training_stops_and_says_so():
         trainer.train()
 
 
-def test_no_room_on_the_device_is_said():
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+    ids=["torch", "cuBLAS", "cuDNN"],
+)
+def test_no_room_on_the_device_is_said(error):
     trainer = trainer_on(np.arange(50), {"name": "passive", "steps": 5})
 
     def full(model, inputs):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        raise error
 
     trainer._forward = full
     with pytest.raises(MemoryError, match=r"no room on cpu for a batch of 128.*use a smaller batch_size"):
         trainer.train()
+
+
+def test_no_room_for_the_data_is_said(monkeypatch):
+    def full(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(torch.Tensor, "to", full)
+    with pytest.raises(MemoryError, match=r"no room on cpu for the data.*smaller images"):
+        trainer_on(np.arange(50), {"name": "passive"})
 
 
 def test_no_room_in_main_memory_is_said():

@@ -157,6 +157,25 @@ def test_views_depend_on_seed_and_number_alone():
     assert (weak - plain).abs().mean() > 0.01
 
 
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_batches_gathered_ahead_come_in_order(threads):
+    from labelbench_direct.hosts.embedded.models.transfer import ahead, gather
+
+    images = data_of().train.inputs
+    rows = [np.array([3, 1]), np.array([7]), *np.split(np.arange(24), 6)]
+    for batch, batch_rows in zip(ahead(lambda some: gather(images, some, False), rows, threads), rows, strict=True):
+        assert np.array_equal(batch, images[batch_rows])
+    ahead_of_none = ahead(lambda some: gather(images, some, False), [], threads)
+    assert list(ahead_of_none) == []
+
+
+def test_what_a_thread_raises_is_raised():
+    from labelbench_direct.hosts.embedded.models.transfer import ahead
+
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(lambda number: 1 // number, [1, 0, 1], 2))
+
+
 def test_weak_views_mirror_only_where_allowed():
     part = Part(np.zeros((50, 8, 8, 3), dtype=np.uint8), np.arange(50) % 2)
     part.inputs[:, :, 6:] = 255  # the right edge is white

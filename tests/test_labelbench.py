@@ -6,6 +6,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import standins
 
 import labelbench_direct
 from labelbench_direct import DirectStrategy
@@ -13,6 +14,7 @@ from labelbench_direct.hosts.corrupters import uniform_noise
 from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.labelbench import INSTALLED, ALInput, Annotator, labeled_labels
+from labelbench_direct.strategies import STRATEGIES
 
 SKELETON = """
 from enum import IntEnum
@@ -141,6 +143,53 @@ def test_annotators_give_the_corrupted_labels_and_leave_the_pool_alone(state, la
     assert pool.labeled_idxs().tolist() == labeled
     clean = pool.get_train_labels().argmax(axis=1).tolist() == LABELS[labeled].tolist()
     assert clean == (state == "eval" or not labeled)
+
+
+@pytest.mark.parametrize("name", ["direct", "galaxy"])
+def test_no_label_is_read_but_those_asked_for(name):
+    counts = []
+
+    class Counting(Pool):
+        def get_train_labels(self):
+            counts.append(len(self.labeled_idxs()))
+            return super().get_train_labels()
+
+    pool = noisy_pool([0, 1, 2])
+    pool.__class__ = Counting
+    scores = Scores(np.random.default_rng(1).dirichlet(np.ones(3), 30))
+    STRATEGIES[name]({"strategy_name": name}, pool, np.random.default_rng(0)).select(scores, 12)
+    assert sum(counts) == 3 + 12, "of the labeled examples once, and of the selected ones"
+
+
+@pytest.mark.parametrize("labeled", [[], [4, 2]])
+def test_labelbenchs_labels_are_read_one_by_one_and_without_images(labeled):
+    """Its ``get_train_labels`` copies those of the whole pool, N x K, at every call."""
+    pool = noisy_pool(labeled)
+    expected = noisy_labels(pool)
+    unread = {}  # no image: a KeyError for each
+    pool.train_dataset = items = standins.Items(unread, np.eye(3)[expected])
+    items.set_strong_transform(unread.__getitem__)
+    pool.get_train_labels = unread.__getitem__
+    assert Annotator(pool)(np.array([7, 3, 29])).tolist() == expected[[7, 3, 29]].tolist()
+    assert labeled_labels(pool).tolist() == expected[labeled].tolist()
+    assert items.dataset is unread, "the data set itself stays as it is"
+    assert items.transforms == {"strong": unread.__getitem__}
+
+
+def test_labelbenchs_labels_without_a_corrupter():
+    pool = noisy_pool([4, 2])
+    pool.train_dataset = standins.Items({}, None)
+    expected = noisy_labels(pool)
+    assert Annotator(pool)(np.array([7, 3, 29])).tolist() == expected[[7, 3, 29]].tolist()
+    assert labeled_labels(pool).tolist() == expected[[4, 2]].tolist()
+
+
+def test_labels_of_others_than_asked_for_are_refused():
+    pool = noisy_pool([4, 2])
+    rows = pool.get_train_labels()
+    pool.get_train_labels = lambda: rows
+    with pytest.raises(TypeError, match=r"get_train_labels\(\) of Pool must give the labels of what labeled_idxs\(\)"):
+        Annotator(pool)
 
 
 class Scores:

@@ -218,5 +218,5 @@ def _keep_model(done: Round, path: Path) -> None:
 
     (path / "models").mkdir(exist_ok=True)
     part = path / "models" / "part"
-    torch.save(done.model.state_dict(), part)
+    torch.save({name: value.cpu() for name, value in done.model.state_dict().items()}, part)
     part.replace(path / "models" / f"round-{done.number:03d}.pt")

@@ -41,7 +41,6 @@ class DirectStrategy(PoolStrategy):
         """The last ``select``'s session: its thresholds, and how the version spaces moved."""
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
-        annotator = Annotator(self.dataset)  # reads labels one-hot: before the session sorts its orders
         self.session = session = DirectSession(
             pool.scores,
             pool.labeled,
@@ -51,4 +50,4 @@ class DirectStrategy(PoolStrategy):
             rng=rng,
             options=self._options,
         )
-        return ask_annotators(session, annotator)
+        return ask_annotators(session, Annotator(self.dataset))

@@ -32,6 +32,5 @@ class GalaxyStrategy(PoolStrategy):
         check_choice(self._cuts, "cuts", get_args(Cuts))
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
-        annotator = Annotator(self.dataset)  # reads labels one-hot: before the session holds its graphs
         session = GalaxySession(pool.scores, pool.labeled, pool.labels, budget=budget, rng=rng, cuts=self._cuts)
-        return ask_annotators(session, annotator)
+        return ask_annotators(session, Annotator(self.dataset))

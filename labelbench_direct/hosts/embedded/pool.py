@@ -59,7 +59,7 @@ class Pool:
     def get_train_labels(self) -> Floats:
         """(labeled, K): the labels of ``labeled_idxs()``."""
         labels = self._true_labels if self._use_true else self._noisy_labels
-        return labels[self._labeled]
+        return labels[self.labeled_idxs()]
 
     def get_classnames(self) -> tuple[str, ...]:
         """The K classes' names."""

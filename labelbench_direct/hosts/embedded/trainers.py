@@ -16,6 +16,7 @@ from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs
 from labelbench_direct.hosts.embedded.models.network import Network, Training, classifier
 from labelbench_direct.hosts.embedded.models.resnet import ResNet18
 from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.room import room
 from labelbench_direct.hosts.embedded.training.flexmatch import (
     FlexMatchTrainer,
     PseudoLabelTrainer,
@@ -69,11 +70,13 @@ def make_trainer(
 ) -> PassiveTrainer:
     """A trainer for the pool. ``device``: by default the accelerator that torch finds, or the CPU.
 
-    Raises what ``check_settings`` raises; FileNotFoundError when data or weights are not there.
+    Raises what ``check_settings`` raises; FileNotFoundError when data or weights are not there; MemoryError when the
+    device has no room for the data.
     """
     options, training, semi_supervised = check_settings(model, trainer)
     device = best_device() if device is None else torch.device(device)
-    network = options.network(training, pool.data, device)
+    with room(device, "the data"):
+        network = options.network(training, pool.data, device)
     if semi_supervised is None:
         return PassiveTrainer(training, pool, seed, device, network)
     return SEMI_SUPERVISED[trainer["name"]](training, pool, seed, device, network, semi_supervised)

@@ -22,6 +22,7 @@ from labelbench_direct.hosts.embedded.config import check_flag
 from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, Inputs
 from labelbench_direct.hosts.embedded.models.network import Network, Training, classifier
+from labelbench_direct.hosts.embedded.models.transfer import to_host
 
 ARCHITECTURE = "ViT-B-32-quickgelu"  # OpenAI's ViT-B/32 was trained with this activation
 OPENAI_WEIGHTS = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
@@ -106,11 +107,14 @@ def cached_features(
 @torch.no_grad()
 def _features(images: Inputs, part: str, visual: nn.Module, device: torch.device) -> NDArray[np.float32]:
     visual = visual.to(device).eval()
-    outputs = []
-    for batch in images.in_order(part):
+
+    def embedded(batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.autocast(device.type, enabled=device.type == "cuda"):
-            outputs.append(visual(batch).float().cpu().numpy())
-    return np.concatenate(outputs)
+            return (visual(batch).float(),)
+
+    (features,) = to_host(map(embedded, images.in_order(part)))
+    array: NDArray[np.float32] = features.numpy()
+    return array
 
 
 def _write(path: Path, features: Mapping[str, NDArray[Any]]) -> None:
@@ -144,8 +148,8 @@ def _visual(weights: str) -> Any:
             f"model 'clip_vitb32' needs {error.name}: pip install 'labelbench-direct[clip]'", name=error.name
         ) from error
     if weights == "random":
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
             return open_clip.create_model(ARCHITECTURE).visual
     path = _openai_weights() if weights == "openai" else Path(weights)
     if not path.is_file():

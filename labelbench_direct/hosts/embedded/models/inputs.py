@@ -45,7 +45,8 @@ class ArrayInputs:
         inputs = self._parts[part]
         generator = torch.Generator().manual_seed(seed)
         for batch in rows:
-            yield self._views.of(inputs[torch.from_numpy(batch).to(inputs.device)], view, generator)
+            on_device = torch.from_numpy(batch).to(inputs.device, non_blocking=True)
+            yield self._views.of(inputs[on_device], view, generator)
 
     def in_order(self, part: str) -> Iterator[torch.Tensor]:
         return iter(torch.split(self._parts[part], _ARRAY_ROWS_SCORED))

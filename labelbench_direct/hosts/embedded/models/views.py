@@ -40,11 +40,11 @@ class ArrayViews:
         return images.reshape(len(rows), -1)
 
     def _noisy(self, rows: torch.Tensor, strong: bool, generator: torch.Generator) -> torch.Tensor:
-        noise = torch.randn(rows.shape, generator=generator).to(rows.device)
+        noise = torch.randn(rows.shape, generator=generator).to(rows.device, non_blocking=True)
         noisy = rows + noise * self._deviation * (_STRONG_NOISE if strong else _WEAK_NOISE)
         if not strong:
             return noisy
-        dropped = torch.rand(rows.shape, generator=generator).to(rows.device) < _STRONG_DROPOUT
+        dropped = torch.rand(rows.shape, generator=generator).to(rows.device, non_blocking=True) < _STRONG_DROPOUT
         return torch.where(dropped, self._mean, noisy)
 
 
@@ -63,9 +63,8 @@ def _moved(images: torch.Tensor, strong: bool, generator: torch.Generator) -> to
         maps = turn * size
         maps[:, 0, 1] += _between(-_SHEAR, _SHEAR, (n,), generator)
     shift = _between(-2 * _SHIFT, 2 * _SHIFT, (n, 2, 1), generator)  # an image's side is 2 in these coordinates
-    grid = functional.affine_grid(
-        torch.cat([maps, shift], dim=2).to(images.device), list(images.shape), align_corners=False
-    )
+    where = torch.cat([maps, shift], dim=2).to(images.device, non_blocking=True)
+    grid = functional.affine_grid(where, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False)
 
 
@@ -79,4 +78,4 @@ def _erased(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         pixels = torch.arange(length)
         outside = (pixels < start) | (pixels >= start + side)
         kept |= outside.view(n, 1, -1, 1) if axis == 2 else outside.view(n, 1, 1, -1)
-    return images * kept.to(images.device)
+    return images * kept.to(images.device, non_blocking=True)

@@ -69,12 +69,11 @@ class LearningStatus:
 
     def update(self, rows: torch.Tensor, confidences: torch.Tensor, classes: torch.Tensor) -> None:
         """Take in predictions (n,) for distinct rows of the unlabeled examples."""
-        sure = confidences >= self._cutoff
-        rows, classes = rows[sure], classes[sure]
-        one = torch.ones_like(rows)
-        self._counts.index_add_(0, self._taken_for[rows], -one)
+        sure, before = confidences >= self._cutoff, self._taken_for[rows]
+        one = sure.long()  # 0 for the others: to leave them out is to wait for the device
+        self._counts.index_add_(0, before, -one)
         self._counts.index_add_(0, classes, one)
-        self._taken_for[rows] = classes
+        self._taken_for[rows] = torch.where(sure, classes, before)
 
 
 class SemiSupervisedTrainer(PassiveTrainer):
@@ -115,7 +114,8 @@ class SemiSupervisedTrainer(PassiveTrainer):
         for rows, unlabeled_rows, *inputs in zip(batches, unlabeled_batches, *sources, strict=True):
             logits, _ = self._forward(model, torch.cat(inputs))
             supervised, *others = torch.split(logits, [len(part) for part in inputs])
-            loss = self._unlabeled_loss(torch.from_numpy(unlabeled_rows).to(self._device), *others)
+            on_device = torch.from_numpy(unlabeled_rows).to(self._device, non_blocking=True)
+            loss = self._unlabeled_loss(on_device, *others)
             yield batch_loss(supervised, rows) + self.options.unlabeled_weight * loss
 
     def _start(self, num_unlabeled: int, num_steps: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,15 @@ from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.hosts.embedded.data.parts import Part
 from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, View
 from labelbench_direct.hosts.embedded.models.network import OPTIMIZERS, Classifier, Network, Training, classifier
+from labelbench_direct.hosts.embedded.models.transfer import to_host
 from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.room import room
 from labelbench_direct.hosts.metrics import multi_class_metrics
 from labelbench_direct.labelbench import ALInput
 
 __all__ = ["Classifier", "PassiveTrainer", "Training", "best_device"]
 
 PARTS = ("train", "val", "test")
-_CPU_IS_FULL = "can't allocate memory"  # torch has a class of its own for accelerators only
 _LOSS_CHECKED_EVERY = 50  # steps: reading it waits for the device
 
 BatchLoss = Callable[[torch.Tensor, Indices], torch.Tensor]
@@ -67,14 +67,14 @@ class PassiveTrainer:
         """
         training, on_cuda = self.training, self._device.type == "cuda"
         labels = self.pool.get_train_labels().argmax(axis=1)
-        with torch.random.fork_rng(), self._room("the model"):
-            torch.manual_seed(self._seed)
+        with torch.random.fork_rng(devices=[]), room(self._device, "the model"):  # it is made on the CPU
+            torch.default_generator.manual_seed(self._seed)
             model = self._network.build(self.pool.num_classes).to(self._device).train()
         optimizer = OPTIMIZERS[training.optimizer](
             model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
         )
         scaler = torch.amp.GradScaler(self._device.type, enabled=on_cuda)
-        with self._room(f"a batch of {training.batch_size}"):
+        with room(self._device, f"a batch of {training.batch_size}"):
             for step, loss in enumerate(self._losses(model, self.pool.labeled_idxs(), self._batch_loss(labels)), 1):
                 optimizer.zero_grad()
                 scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's is untyped
@@ -120,7 +120,6 @@ class PassiveTrainer:
 
     def _batch_loss(self, labels: Indices) -> BatchLoss:
         """Cross entropy, weighted by inverse class frequency if so configured."""
-        targets = torch.from_numpy(labels).to(self._device)
         weights = None
         if self.training.class_weights:
             counts = np.bincount(labels, minlength=self.pool.num_classes)
@@ -128,8 +127,8 @@ class PassiveTrainer:
         smoothing = self.training.label_smoothing
 
         def loss(logits: torch.Tensor, rows: Indices) -> torch.Tensor:
-            batch = targets[torch.from_numpy(rows).to(self._device)]
-            return functional.cross_entropy(logits, batch, weight=weights, label_smoothing=smoothing)
+            targets = torch.from_numpy(labels[rows]).to(self._device, non_blocking=True)
+            return functional.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
 
         return loss
 
@@ -142,10 +141,9 @@ class PassiveTrainer:
     def _evaluate(self, part: str, model: nn.Module) -> None:
         labels = self._parts[part].labels
         model.eval()
-        with self._room("scoring"):
+        with room(self._device, "scoring"):
             batches = self._network.inputs.in_order(part)
-            outputs = [[output.cpu() for output in self._forward(model, inputs)] for inputs in batches]
-        logits, embeddings = (torch.cat(outputs_of_kind) for outputs_of_kind in zip(*outputs, strict=True))
+            logits, embeddings = to_host(self._forward(model, inputs) for inputs in batches)
         offset = PARTS.index(part)
         results: dict[Any, torch.Tensor | Floats] = {
             ALInput.TRAIN_PRED: logits.softmax(dim=1),
@@ -163,15 +161,3 @@ class PassiveTrainer:
                 f"training diverged: the loss is {loss.item()} at step {step}; "
                 f"use a learning_rate below {self.training.learning_rate:g}"
             )
-
-    @contextmanager
-    def _room(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and _CPU_IS_FULL not in str(error):
-                raise
-            raise MemoryError(
-                f"no room on {self._device} for {what} beside what is there: "
-                "use a smaller batch_size, smaller images, a smaller model or another device"
-            ) from error
