@@ -13,8 +13,10 @@ from typing import get_args
 from tqdm import tqdm
 
 from labelbench_direct import __version__
+from labelbench_direct.console import patient_output
 from labelbench_direct.experiment.local import LocalEngine
-from labelbench_direct.experiment.noise import describe_noise, matrix_name, read_noise
+from labelbench_direct.experiment.names import folder_name
+from labelbench_direct.experiment.noise import describe_noise, level_name, read_noise
 from labelbench_direct.experiment.ray_engine import RayEngine
 from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Trial, read_experiment
 from labelbench_direct.experiment.sinks import SINKS
@@ -24,10 +26,12 @@ from labelbench_direct.hosts.embedded.data.catalog import SOURCES
 from labelbench_direct.hosts.labelbench import checkout, doctor
 from labelbench_direct.hosts.labelbench.launch import environment, launch
 from labelbench_direct.hosts.metrics import BALANCED_TEST
-from labelbench_direct.report.compare import write_comparison
+from labelbench_direct.report.compare import compare
+from labelbench_direct.report.metrics import Better
 from labelbench_direct.report.write import write_report
 from labelbench_direct.strategies import STRATEGIES
 
+RESULTS = Path("results")
 _COMPARE = """\
 Compare strategies on real images with rare classes and noisy labels: the same pool, the same wrong labels and the same
 first batch for each of them, a model trained from scratch after every batch, several seeds.
@@ -49,7 +53,7 @@ LabelBench's published results (pickles, read without running anything in them).
 
 examples:
   labelbench-direct report results/mnist5k_imb_3-noise-0.1
-  labelbench-direct report runs LabelBench/results/fmow --metric "Balanced Training Accuracy" --output fmow
+  labelbench-direct report runs LabelBench/results/fmow --metric "Test Loss" --output fmow
 """
 
 _LABELBENCH = """\
@@ -68,6 +72,11 @@ example:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status is 2 for arguments that cannot be used, 1 where trials have failed."""
+    with patient_output():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.command(parsed))
@@ -155,7 +164,7 @@ def _stated_experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
             raise ValueError(
                 f"{parsed.experiment} states what to compare: leave out --{next(iter(stated))}, or edit it"
             )
-        return read_experiment(parsed.experiment), parsed.output or Path("results") / parsed.experiment.stem
+        return read_experiment(parsed.experiment), parsed.output or RESULTS / folder_name(parsed.experiment.stem)
     if stated.get("strategies") == ["all"]:
         stated["strategies"] = STRATEGIES
     if "noise" in stated:
@@ -168,8 +177,8 @@ def _stated_experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
     if "model" in stated:
         stated["model"] = {"name": stated["model"]}
     experiment = Experiment(**stated)
-    levels = [f"{level:g}" if isinstance(level, (int, float)) else matrix_name(level) for level in experiment.noise]
-    return experiment, parsed.output or Path("results") / f"{experiment.dataset}-noise-{'-'.join(levels)}"
+    name = folder_name(f"{experiment.dataset}-noise-{'-'.join(map(level_name, experiment.noise))}")
+    return experiment, parsed.output or RESULTS / name
 
 
 def _level(text: str) -> float | str:
@@ -200,8 +209,10 @@ def _compare(parsed: argparse.Namespace) -> int:
     print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
     settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, experiment.data_dir)
     _run(trials, folder, _engine(parsed, folder, settings))
-    text = write_comparison([folder / trial.identifier for trial in trials], folder, title)
-    print(f"\n{text}\nThe picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")
+    comparison = compare([folder / trial.identifier for trial in trials], title)
+    print(f"\n{comparison.text}")
+    comparison.write(folder)
+    print(f"The picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")
     return 0
 
 
@@ -240,11 +251,14 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add("results", type=Path, nargs="+", metavar="RESULTS")
     add("--output", type=Path, default=Path("report"), help="folder for the report (default: report)")
     add("--metric", default=BALANCED_TEST, help="what is compared (default: %(default)s)")
+    add("--better", choices=get_args(Better), help="which way a metric of your own is; LabelBench's are known")
     add("--trial", help="the folder name, or its beginning, of the DIRECT trial whose selections are pictured")
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    written = write_report(parsed.results, parsed.output, metric=parsed.metric, trial=parsed.trial)
+    written = write_report(
+        parsed.results, parsed.output, metric=parsed.metric, trial=parsed.trial, better=parsed.better
+    )
     for note in written.notes:
         print(f"note: {note}")
     print(f"{written.sentence}\nThe page: {written.page}")

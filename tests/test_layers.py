@@ -1,4 +1,4 @@
-"""Imports run one way: core <- session <- strategies <- hosts <- experiment <- report <- cli."""
+"""Imports run one way: core <- session <- strategies <- hosts <- experiment <- report <- console <- cli."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 import labelbench_direct
 
 PACKAGE = Path(labelbench_direct.__file__).parent
-LAYERS = ["core", "session", "labelbench", "strategies", "hosts", "experiment", "report", "cli"]
+LAYERS = ["core", "session", "labelbench", "strategies", "hosts", "experiment", "report", "console", "cli"]
 
 
 def imports(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -100,7 +101,17 @@ def check_classes(noise: Noise, dataset: str, classnames: tuple[str, ...]) -> No
 
 def describe_noise(noise: Any) -> str:
     """For people, and for the names of results: ``10%``, or ``confusion matrix 1a2b3c`` (its digest)."""
-    return f"{noise:.0%}" if isinstance(noise, (int, float)) else f"confusion matrix {matrix_name(noise)}"
+    return percent(noise) if isinstance(noise, (int, float)) else f"confusion matrix {matrix_name(noise)}"
+
+
+def percent(share: float) -> str:
+    """A share with all its digits, so that no two look the same: ``12.4%``."""
+    return f"{(Decimal(str(float(share))) * 100).normalize():f}%"
+
+
+def level_name(noise: Noise) -> str:
+    """For the names of folders: ``0.1``, or a matrix's digest."""
+    return f"{Decimal(str(float(noise))).normalize():f}" if isinstance(noise, (int, float)) else matrix_name(noise)
 
 
 def matrix_name(matrix: Any) -> str:

@@ -24,7 +24,7 @@ from labelbench_direct.hosts.labelbench.parts import expand
 from labelbench_direct.strategies import STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
 
-BASELINES = ("direct", "random", "margin", "confidence", "entropy", "most_likely_positive")
+BASELINES = ("direct", "galaxy", "random", "margin", "confidence", "entropy", "most_likely_positive")
 Host = Literal["embedded", "labelbench"]
 DATA_DIR = "data"
 OPTIONAL = ("title", "host", "data_dir")

@@ -50,21 +50,25 @@ def write_whole(path: Path, record: dict[str, Any]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file, none when there is no file; a half-written last line is left out.
+    """The whole lines of a file, none when there is no file; a half-written last line is left out, as blank ones are.
 
-    Raises ValueError naming file and line where a whole line is not JSON.
+    Raises ValueError naming file and line where a whole line is not a JSON object.
     """
     if not path.exists():
         return []
     records = []
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
         try:
-            records.append(json.loads(line))
-        except ValueError as error:
+            record = json.loads(line) if line.strip() else None
+            if record is not None and not isinstance(record, dict):
+                raise ValueError(f"expected an object, got {type(record).__name__}")
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path}, line {number} is damaged ({error}): it was changed by something else; "
                 "restore the file, or move its folder away to run the trial anew"
             ) from error
+        if record is not None:
+            records.append(record)
     return records
 
 

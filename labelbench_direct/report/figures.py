@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
+from labelbench_direct.report.drawing import labels, shortened, wrapped
 from labelbench_direct.report.groups import Group
-from labelbench_direct.report.statistics import Curves, Interval, interval, lead
+from labelbench_direct.report.read import TrialResult
+from labelbench_direct.report.statistics import Curves, Interval, Series, interval, lead
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,24 +25,6 @@ _DASHES = ("-", "--", ":", "-.")
 
 _SIZE = (4.6, 3.6)
 LABELS = {RAREST: "Labels of the rarest class"}
-
-
-@contextmanager
-def style(font_size: int = 10) -> Iterator[None]:
-    """The common look; text stays text in SVG, and equal figures are equal files."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(
-        {
-            "font.size": font_size,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "legend.frameon": False,
-            "svg.fonttype": "none",
-            "svg.hashsalt": "labelbench_direct",
-        }
-    ):
-        yield
 
 
 def styles(names: Sequence[str]) -> Styles:
@@ -69,6 +52,7 @@ def new_figure(height: float = _SIZE[1]) -> tuple[Figure, Axes]:
 
 def draw_curves(axes: Axes, curves: Mapping[str, Curves], looks: Styles, metric: str, *, seeds: bool = True) -> None:
     """A metric against labels: mean with standard error, 95% bootstrap band, each seed thin behind."""
+    shown = labels(list(curves))
     for name, own in curves.items():
         if metric not in own.metrics:
             continue
@@ -80,18 +64,23 @@ def draw_curves(axes: Axes, curves: Mapping[str, Curves], looks: Styles, metric:
             axes.errorbar(own.labels, mean, error, color=look["color"], fmt="none", elinewidth=0.9, capsize=1.5)
             if seeds:
                 axes.plot(own.labels, own.metrics[metric].T, color=look["color"], linewidth=0.5, alpha=0.3, zorder=1.5)
-        axes.plot(own.labels, mean, label=name, **look)
+        axes.plot(own.labels, mean, label=shown[name], **look)
     axes.set_xlabel("Labels")
-    axes.set_ylabel(LABELS.get(metric, metric))
+    axes.set_ylabel(_metric_label(curves, metric))
     axes.grid(alpha=0.25, linewidth=0.5)
+
+
+def _metric_label(curves: Mapping[str, Curves], metric: str) -> str:
+    """The metric's name, and where less of it is better that it is."""
+    less = any(own.sign(metric) < 0 for own in curves.values())
+    return f"{LABELS.get(metric, shortened(metric, 60))}{' (less is better)' if less else ''}"
 
 
 def learning_curves(one: Group, looks: Styles, metric: str) -> Figure:
     """One setting's learning curves, with the names below."""
-    rows = -(-len(one.curves) // 3)
-    figure, axes = new_figure(_SIZE[1] + 0.22 * rows)
+    figure, axes = _figure_with_legend(one)
     draw_curves(axes, one.curves, looks, metric)
-    _legend(figure, axes)
+    _legend(figure, axes, one)
     return figure
 
 
@@ -99,11 +88,10 @@ def noise_levels(family: Sequence[Group], looks: Styles, metric: str) -> list[Fi
     """The learning curves at each noise level, all with the same axes (Figure 6)."""
     figures = []
     for one in family:
-        rows = -(-len(one.curves) // 3)
-        figure, axes = new_figure(_SIZE[1] + 0.22 * rows)
+        figure, axes = _figure_with_legend(one)
         draw_curves(axes, one.curves, looks, metric, seeds=False)
-        axes.set_title(one.setting.noise_title, fontsize=10)
-        _legend(figure, axes)
+        axes.set_title(wrapped(one.setting.noise_title, 60), fontsize=10)
+        _legend(figure, axes, one)
         figures.append(figure)
     limits = [figure.axes[0].get_ylim() for figure in figures]
     for figure in figures:
@@ -117,13 +105,14 @@ def leads(one: Group, looks: Styles, metric: str) -> Figure | None:
     known = {name: by for name, by in pairs.items() if by is not None}
     if not known:
         return None
-    figure, axes = new_figure(1.0 + 0.3 * len(known))
+    shown = labels(list(one.curves))
+    figure, axes = new_figure(1.1 + 0.3 * len(known))
     for row, (name, by) in enumerate(reversed(known.items())):
         _point(axes, by, row, looks[name], horizontal=True)
     axes.axvline(0, color="#666666", linewidth=0.8)
-    axes.set_yticks(range(len(known)), list(reversed(known)))
+    axes.set_yticks(range(len(known)), [shown[name] for name in reversed(known)])
     axes.set_ylim(-0.6, len(known) - 0.4)
-    axes.set_xlabel(f"Mean lead of {one.leader} ({metric})", fontsize=9)
+    axes.set_xlabel(f"Mean lead of {shown[one.leader]}\n{_metric_label(one.curves, metric)}", fontsize=9)
     axes.grid(axis="x", alpha=0.25, linewidth=0.5)
     return figure
 
@@ -133,34 +122,41 @@ def frequency_bins(one: Group, looks: Styles) -> Figure | None:
 
     None where the trials don't hold accuracies by class.
     """
-    accuracies = {
-        name: np.array([trial.class_accuracies for trial in one.trials[name] if trial.class_accuracies is not None])
-        for name in one.curves
-    }
-    some = [trial for name in one.curves for trial in one.trials[name] if trial.class_counts is not None]
-    if not some or not any(values.size for values in accuracies.values()):
+    counts = next((trial.class_counts for name in one.curves for trial in one.trials[name]), None)
+    accuracies = {name: _class_accuracies(one.trials[name], counts) for name in one.curves}
+    if counts is None or not any(values.size for values in accuracies.values()):
         return None
-    counts = some[0].class_counts
-    bins = class_bins(np.asarray(counts))
-    figure, axes = new_figure(_SIZE[1] + 0.22 * -(-len(one.curves) // 3))
+    bins = class_bins(counts)
+    shown = labels(list(one.curves))
+    figure, axes = _figure_with_legend(one)
     for i, (name, values) in enumerate(accuracies.items()):
         offset = (i - (len(accuracies) - 1) / 2) * 0.8 / len(accuracies)
         for j, members in enumerate(bins):
-            if values.size:
-                by = interval(values[:, members].mean(axis=1))
-                _point(axes, by, j + offset, looks[name], label=name if j == 0 else None)
-    axes.set_xticks(range(len(bins)), [_bin_label(members, np.asarray(counts)) for members in bins], fontsize=8.5)
+            if values.size and np.isfinite(means := values[:, members].mean(axis=1)).all():
+                _point(axes, interval(means), j + offset, looks[name], label=shown[name] if j == 0 else None)
+    axes.set_xticks(range(len(bins)), [_bin_label(members, counts) for members in bins], fontsize=8.5)
     for edge in range(1, len(bins)):
         axes.axvline(edge - 0.5, color="#bbbbbb", linewidth=0.6)
     axes.set_xlim(-0.5, len(bins) - 0.5)
     axes.set_xlabel("Classes, from the most to the least frequent")
     axes.set_ylabel("Test accuracy, last round")
     axes.grid(axis="y", alpha=0.25, linewidth=0.5)
-    _legend(figure, axes)
+    _legend(figure, axes, one)
     return figure
 
 
-def class_bins(counts: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+def _class_accuracies(trials: Sequence[TrialResult], counts: Series | None) -> Series:
+    """(trials, K), of those that hold accuracies by class."""
+    return np.array(
+        [
+            trial.class_accuracies
+            for trial in trials
+            if counts is not None and trial.class_accuracies is not None and len(trial.class_accuracies) == len(counts)
+        ]
+    )
+
+
+def class_bins(counts: Series) -> list[np.ndarray[Any, Any]]:
     """The classes from the most to the least frequent, in at most 5 bins of as many classes each."""
     order = np.argsort(-counts, kind="stable")
     return np.array_split(order, min(len(counts), 5))
@@ -177,13 +173,13 @@ def comparison(groups: Sequence[Group], looks: Styles, title: str, metric: str =
         draw_curves(right, one.curves, looks, RAREST, seeds=False)
         left.legend(ncols=2)
         if len(groups) > 1:
-            left.set_title(one.setting.title, fontsize=11, loc="left")  # long: it goes on over the right half
+            left.set_title(wrapped(one.setting.title, 120), fontsize=11, loc="left")  # it goes on over the right half
     num_seeds = max(len(own.seeds) for own in groups[0].curves.values())
-    figure.suptitle(f"{title}\nmean, standard error and 95% interval of {num_seeds} seeds", fontsize=12)
+    figure.suptitle(f"{wrapped(title, 120)}\nmean, standard error and 95% interval of {num_seeds} seeds", fontsize=12)
     return figure
 
 
-def _bin_label(members: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> str:
+def _bin_label(members: np.ndarray[Any, Any], counts: Series) -> str:
     """Which classes are in a bin, and how many examples they have."""
     own = counts[members].astype(int)
     sizes = f"{own.min():,}" if own.min() == own.max() else f"{own.min():,}-{own.max():,}"
@@ -200,6 +196,16 @@ def _point(
     axes.plot(*((by.value, where) if horizontal else (where, by.value)), label=label, **shape)
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def _legend_columns(one: Group) -> int:
+    return 3 if max(map(len, labels(list(one.curves)).values())) <= 20 else 2
+
+
+def _figure_with_legend(one: Group) -> tuple[Figure, Axes]:
+    """An empty figure that has room for the names below."""
+    return new_figure(_SIZE[1] + 0.22 * -(-len(one.curves) // _legend_columns(one)))
+
+
+def _legend(figure: Figure, axes: Axes, one: Group) -> None:
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8.5, handlelength=2.6)
+    columns = _legend_columns(one)
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, fontsize=8.5, handlelength=2.6)

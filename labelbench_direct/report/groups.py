@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from labelbench_direct.experiment.names import digest
+from labelbench_direct.report.metrics import LOWER_IS_BETTER, NO_DIRECTION, Better, check_metric
 from labelbench_direct.report.read import NUM_LABELED, Setting, TrialResult
 from labelbench_direct.report.statistics import Curves
 
@@ -34,7 +36,7 @@ def group(trials: Sequence[TrialResult], notes: list[str]) -> list[Group]:
     """
     labels = strategy_labels(trials)
     by_setting: dict[Setting, dict[str, list[TrialResult]]] = {}
-    for trial, label in zip(trials, labels, strict=True):
+    for trial, label in zip(_by_data(trials, notes), labels, strict=True):
         by_setting.setdefault(trial.setting, {}).setdefault(label, []).append(trial)
     groups = []
     for setting, members in by_setting.items():
@@ -54,6 +56,48 @@ def families(groups: Sequence[Group]) -> list[list[Group]]:
     for one in sorted(groups, key=lambda one: one.setting.noise):
         found.setdefault(replace(one.setting, noise=0.0, confusion=""), []).append(one)
     return list(found.values())
+
+
+def _by_data(trials: Sequence[TrialResult], notes: list[str]) -> list[TrialResult]:
+    """The trials, those of one setting on different data in settings of their own, which ``notes`` say.
+
+    What is not known of a trial's data (LabelBench's results say nothing of them) is taken to be as in the others,
+    where all of those agree.
+    """
+    known: dict[Setting, dict[tuple[str, str], None]] = {}
+    for trial in trials:
+        known.setdefault(trial.setting, {})[trial.data] = None
+
+    def data_of(trial: TrialResult) -> tuple[str, str]:
+        fitting = [data for data in known[trial.setting] if _agree(data, trial.data)]
+        telling = [data for data in fitting if all(data)] or [data for data in fitting if data[0]]
+        return telling[0] if len(telling) == 1 else trial.data
+
+    found: dict[Setting, dict[tuple[str, str], str]] = {}
+    for trial in trials:
+        found.setdefault(trial.setting, {}).setdefault(data_of(trial), digest("".join(data_of(trial)))[:6])
+    for setting, names in found.items():
+        if len(names) > 1:
+            each = "; ".join(f"{name}: {_describe(*data)}" for data, name in names.items())
+            notes.append(f"{setting.place}: trials on different data, shown apart and not compared ({each})")
+    return [
+        replace(trial, setting=replace(trial.setting, data=found[trial.setting][data_of(trial)]))
+        if len(found[trial.setting]) > 1
+        else trial
+        for trial in trials
+    ]
+
+
+def _agree(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    return all(mine == theirs or not mine or not theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def _describe(pool: str, content: str) -> str:
+    """What is known of data."""
+    if not pool:
+        return "unknown"
+    classes, counts = json.loads(pool)
+    return f"{sum(counts):,} examples of {len(classes)} classes{f', checksum {content[:8]}' if content else ''}"
 
 
 def strategy_labels(trials: Sequence[TrialResult]) -> list[str]:
@@ -95,17 +139,24 @@ def _curves(name: str, trials: list[TrialResult], setting: Setting, notes: list[
     return Curves(labels, metrics, tuple(trial.seed for trial in trials))
 
 
-def usable(groups: Sequence[Group], metric: str, notes: list[str]) -> list[Group]:
+def usable(groups: Sequence[Group], metric: str, notes: list[str], better: Better | None = None) -> list[Group]:
     """The settings with the strategies that have a metric; seeds whose metric is not a number somewhere are left out.
 
-    Raises ValueError, naming the metrics that there are, where nobody has it.
+    ``better``: which way the metric is, if the table of metrics doesn't know. Raises ValueError where nobody has the
+    metric, naming those that there are, and where strategies cannot be compared by it.
     """
+    there = sorted(
+        {name for one in groups for own in one.curves.values() for name in own.metrics} - NO_DIRECTION.keys()
+    )
+    if metric not in there and metric not in NO_DIRECTION:
+        raise ValueError(f"no trial has the metric {metric!r}; there are {', '.join(there) or 'none'}")
+    lower = LOWER_IS_BETTER - {metric} | ({metric} if check_metric(metric, better) == "lower" else set())
     kept = []
     for one in groups:
         curves = {}
         for name, own in one.curves.items():
             if metric not in own.metrics:
-                notes.append(f"{name} ({one.setting.dataset}) has no {metric!r}: left out")
+                notes.append(f"{name} ({one.setting.place}) has no {metric!r}: left out")
                 continue
             finite = [bool(np.isfinite(values).all()) for values in own.metrics[metric]]
             if not all(finite):
@@ -113,12 +164,13 @@ def usable(groups: Sequence[Group], metric: str, notes: list[str]) -> list[Group
                 notes.append(f"{name} ({one.setting.place}): {metric} is not a number with seed {_list(bad)}: left out")
             seeds = tuple(seed for seed, good in zip(own.seeds, finite, strict=True) if good)
             if seeds:
-                curves[name] = own.of_seeds(seeds, len(own.labels))
+                curves[name] = replace(own, lower_is_better=lower).of_seeds(seeds, len(own.labels))
         if curves:
             kept.append(replace(one, curves=curves))
     if not kept:
-        names = sorted({name for one in groups for own in one.curves.values() for name in own.metrics})
-        raise ValueError(f"no trial has numbers for the metric {metric!r}; there are {', '.join(names)}")
+        raise ValueError(
+            f"no trial has numbers for the metric {metric!r} in all its rounds; there are {', '.join(there)}"
+        )
     return kept
 
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 
 from labelbench_direct import __version__
 
@@ -86,6 +87,11 @@ are in this page's folder.</p></footer>
 </body>
 </html>
 """
+
+
+def write_text(path: Path, text: str) -> None:
+    """As UTF-8, and what that cannot hold (halves of characters, from names that no encoding explains) escaped."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _section(section: Section) -> str:

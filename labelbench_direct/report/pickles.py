@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 _NAME = re.compile(r"(?P<strategy>.+?)(_sampling)?_(?P<seed>\d+)\.pkl")
-_PUBLISHED_NOISE = 0.1  # of the data sets whose folders end in _random
+_NOISY = re.compile(
+    r"(?P<dataset>.+?)_(noisy_random|random)(\.json)?"
+)  # what the folders of noisy results end in, as fetched
+_PUBLISHED_NOISE = 0.1  # of both, in the configurations as they come
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -26,7 +29,16 @@ def read_pickle(path: Path) -> tuple[dict[str, list[Any]], list[int]]:
     try:
         with path.open("rb") as file:
             content = _PlainUnpickler(file).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ArithmeticError,
+        MemoryError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ) as error:
         raise ValueError(
             f"{path} is refused: {error}; LabelBench's results are pickles of plain lists and numbers"
         ) from error
@@ -42,7 +54,7 @@ def read_pickle(path: Path) -> tuple[dict[str, list[Any]], list[int]]:
 
 
 def describe_path(path: Path) -> dict[str, Any] | None:
-    """What LabelBench's folders say of a result, ``<dataset>[_random]/bs_<B>/embed_<>/model_<>/trainer_<>/<file>``.
+    """What LabelBench's folders say of a result, ``<dataset>[_<noise>]/bs_<B>/embed_<>/model_<>/trainer_<>/<file>``.
 
     None for a path of another form, and for LabelBench's evaluations of proxies, which select nothing.
     """
@@ -58,9 +70,10 @@ def describe_path(path: Path) -> dict[str, Any] | None:
     )
     if not batch_size.isdigit():
         return None
+    noisy = _NOISY.fullmatch(dataset)
     return {
-        "dataset": dataset.removesuffix("_random"),
-        "noise": _PUBLISHED_NOISE if dataset.endswith("_random") else 0.0,
+        "dataset": noisy["dataset"] if noisy else dataset,
+        "noise": _PUBLISHED_NOISE if noisy else 0.0,
         "batch_size": int(batch_size),
         "model": model if embedding == "none" else f"{model} on {embedding}",
         "trainer": trainer,

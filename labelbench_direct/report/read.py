@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelbench_direct.experiment.noise import matrix_name
+from labelbench_direct.experiment.noise import matrix_name, percent
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import HEADER, POOL, ROUNDS, TIMES
+from labelbench_direct.report.files import PART, files_under, is_labelbench_run, is_trial
 from labelbench_direct.report.pickles import describe_path, read_pickle
 
 Series = NDArray[np.float64]
@@ -32,23 +33,31 @@ class Setting:
     """The share of wrong labels, of a confusion matrix the expected one."""
     confusion: str = ""
     """A name for the confusion matrix, if there is one."""
+    data: str = ""
+    """A name for the data, if trials on others have all the rest in common."""
+
+    @property
+    def _what(self) -> str:
+        return f"{self.dataset}{f', data {self.data}' if self.data else ''}"
 
     @property
     def title(self) -> str:
         """For people."""
-        return f"{self.dataset}, {self.noise_title}, {self.batch_size:,} labels a round, {self.model}, {self.trainer}"
+        parts = [self._what, self.noise_title, f"{self.batch_size:,} labels a round", self.model, self.trainer]
+        return ", ".join(parts)
 
     @property
     def noise_title(self) -> str:
         """The level of noise alone."""
-        return f"{self.noise:.0%} label noise{f' by confusion matrix {self.confusion}' if self.confusion else ''}"
+        if self.confusion:
+            return f"{self.noise:.0%} label noise by confusion matrix {self.confusion}"
+        return f"{percent(self.noise)} label noise"
 
     @property
     def place(self) -> str:
         """Data set and noise, for notes."""
-        return (
-            f"{self.dataset}, noise {self.noise:g}{f' by confusion matrix {self.confusion}' if self.confusion else ''}"
-        )
+        matrix = f" by confusion matrix {self.confusion}" if self.confusion else ""
+        return f"{self._what}, noise {self.noise:g}{matrix}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,8 @@ class TrialResult:
     class_counts: Series | None = None
     """(K,) true examples of each class in the pool."""
     published: bool = False
+    data: tuple[str, str] = ("", "")
+    """What is known of the data: the pool's classes with their counts, and the digest of its content."""
 
     @property
     def labels(self) -> Series:
@@ -76,75 +87,99 @@ class TrialResult:
 
 
 def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
-    """All trials at or under some paths, and notes on what was left out.
+    """All trials at or under some paths, and notes on what was left out: what is damaged, what has no round yet.
 
-    Raises ValueError where a path holds no results, or one of its files is damaged; FileNotFoundError where there is
-    no such path.
+    Raises ValueError where a path holds no results; FileNotFoundError where there is no such path.
     """
     trials: list[TrialResult] = []
     notes: list[str] = []
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"there are no results at {path}: no such file or folder")
+        before = len(notes)
         found = list(_trials_under(path, notes))
-        if not found and not notes:
+        if not found and len(notes) == before:
             raise ValueError(
                 f"there are no results in {path}: expected trials as `labelbench-direct compare` writes them, JSON "
                 "lines of LabelBench runs, or LabelBench's published folders <dataset>/bs_<B>/.../<strategy>_<seed>.pkl"
             )
         trials += found
+    if not trials:
+        more = f"; and {len(notes) - 5} more" if len(notes) > 5 else ""
+        raise ValueError(f"there are no results to report on yet: {'; '.join(notes[:5])}{more}")
     return _without_duplicates(trials, notes), notes
 
 
 def _trials_under(path: Path, notes: list[str]) -> Iterable[TrialResult]:
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
-    for file in files:
-        if file.name == HEADER:
-            trial = read_trial(file.parent)
-            if trial is None:
-                notes.append(f"{file.parent.name} has no finished round yet: left out")
-            else:
-                yield trial
-        elif file.suffix == ".pkl" and (about := describe_path(file.resolve())):
-            yield _read_published(file, about)
-        elif file.suffix == ".jsonl" and file.name not in (ROUNDS, TIMES):
-            trial = _read_labelbench_lines(file)
-            if trial is not None:
-                yield trial
+    for file in files_under(path):
+        try:
+            trial = _read(file)
+        except (ValueError, OSError) as error:
+            notes.append(f"{error}: left out")
+            continue
+        if trial is not None:
+            yield trial
 
 
-def read_trial(folder: Path) -> TrialResult | None:
-    """The trial of a folder, None before its first round."""
+def _read(file: Path) -> TrialResult | None:
+    """The trial that a file tells of, None for any other file. Raises ValueError where there is one to leave out."""
+    if file.name == HEADER:
+        return read_trial(file.parent) if is_trial(file) else None
+    if file.suffix == ".pkl":
+        about = describe_path(file.resolve())
+        return _read_published(file, about) if about else None
+    if is_labelbench_run(file):
+        return _read_labelbench_lines(file)
+    return None
+
+
+def read_trial(folder: Path) -> TrialResult:
+    """The trial of a folder.
+
+    Raises OSError, or ValueError where it has no finished round yet or cannot be read.
+    """
     lines = read_lines(folder / ROUNDS)
     if not lines:
-        return None
+        raise ValueError(f"{folder.name} has no finished round yet")
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         by_names = header["host"] == "labelbench"
         pool = json.loads((folder / POOL).read_text(encoding="utf-8"))
         noise, confusion = _noise(header["noise"], pool["class_counts"])
         setting = Setting(
-            dataset=header["dataset"],
+            dataset=str(header["dataset"]),
             noise=noise,
             confusion=confusion,
-            batch_size=header["batch_size"],
+            batch_size=int(header["batch_size"]),
             model=_name(header["model"]) if by_names else _text(header["model"]),
             trainer=_name(header["trainer"]) if by_names else _text(header["trainer"]),
         )
         seconds = {line["round"]: line["select"] for line in read_lines(folder / TIMES)}
         return TrialResult(
             setting=setting,
-            strategy=header["strategy"],
-            seed=header["seed"],
+            strategy=_strategy(header),
+            seed=int(header["seed"]),
             metrics=_metrics([line["metrics"] for line in lines]),
-            select_seconds=np.array([seconds.get(line["round"], np.nan) for line in lines]),
+            select_seconds=np.array([seconds.get(line["round"], np.nan) for line in lines], dtype=np.float64),
             path=folder,
-            rounds=None if lines[-1]["last"] else header["rounds"],
-            class_accuracies=np.array(lines[-1]["class_accuracies"]),
+            rounds=None if lines[-1]["last"] else int(header["rounds"]),
+            class_accuracies=np.array(lines[-1]["class_accuracies"], dtype=np.float64),
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
+            data=(json.dumps([pool["classes"], pool["class_counts"]]), str(pool.get("digest", ""))),
         )
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error
+
+
+_UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, IndexError, ArithmeticError, StopIteration)
+
+
+def _strategy(header: dict[str, Any]) -> dict[str, Any]:
+    """The strategy's configuration, which has its name."""
+    strategy: dict[str, Any] = header["strategy"]
+    if not isinstance(strategy["strategy_name"], str):
+        raise ValueError(f"a strategy's name is a string, got {strategy['strategy_name']!r}")
+    return strategy
 
 
 def _noise(stated: Any, class_counts: Sequence[int]) -> tuple[float, str]:
@@ -163,9 +198,9 @@ def read_selections(folder: Path) -> dict[int, dict[str, Any]]:
 
 def _read_published(file: Path, about: dict[str, Any]) -> TrialResult:
     metrics, _ = read_pickle(file)
-    if len({len(values) for values in metrics.values()}) != 1 or NUM_LABELED not in metrics:
+    logged = [i for i, value in enumerate(metrics.get(NUM_LABELED, [])) if value is not None]
+    if len({len(values) for values in metrics.values()}) != 1 or not logged:
         raise ValueError(f"{file} is not one of LabelBench's results: no {NUM_LABELED!r}, or metrics of unequal length")
-    logged = [i for i, value in enumerate(metrics[NUM_LABELED]) if value is not None]
     numeric = [name for name, values in metrics.items() if any(isinstance(values[i], (int, float)) for i in logged)]
     rows = [{name: metrics[name][i] for name in numeric} for i in logged]
     setting = Setting(
@@ -177,25 +212,29 @@ def _read_published(file: Path, about: dict[str, Any]) -> TrialResult:
 
 
 def _read_labelbench_lines(file: Path) -> TrialResult | None:
-    """Lines that this package wrote beside a run of LabelBench's own programs; None for any other file, and for
-    evaluations of proxies, which select nothing.
+    """Lines that this package wrote beside a run of LabelBench's own programs; None for evaluations of proxies, which
+    select nothing.
     """
-    header, *lines = read_lines(file) or [{}]
-    if header.get("kind") != "trial" or header.get("host") != "labelbench" or "selected_by" in header or not lines:
+    if file.suffix == PART:
+        raise ValueError(f"{file} is a LabelBench run that is not finished: it is still running, or stopped half-way")
+    header, *lines = read_lines(file)
+    if "selected_by" in header:
         return None
+    if not lines:
+        raise ValueError(f"{file} has no finished round")
     try:
         model, embedding = _name(header["model"]), _name(header.get("embed_model", {"name": "none"}))
         setting = Setting(
-            dataset=header["dataset"],
+            dataset=str(header["dataset"]),
             noise=float(header["corrupter"].get("p", 0)),
-            batch_size=header["batch_size"],
+            batch_size=int(header["batch_size"]),
             model=model if embedding == "none" else f"{model} on {embedding}",
             trainer=_name(header["trainer"]),
         )
         seconds = np.full(len(lines), np.nan)
         metrics = _metrics([line["metrics"] for line in lines])
-        return TrialResult(setting, header["strategy"], header["seed"], metrics, seconds, file)
-    except (KeyError, TypeError, AttributeError) as error:
+        return TrialResult(setting, _strategy(header), int(header["seed"]), metrics, seconds, file)
+    except _UNREADABLE as error:
         raise ValueError(f"{file} is not a run that this version can read: {error!r}") from error
 
 
@@ -205,7 +244,10 @@ def _metrics(rows: list[dict[str, Any]]) -> dict[str, Series]:
     def number(value: Any) -> float:
         return float(value) if isinstance(value, (int, float)) else np.nan
 
-    return {name: np.array([number(row.get(name)) for row in rows]) for name in rows[0]}
+    metrics = {name: np.array([number(row.get(name)) for row in rows]) for name in rows[0]}
+    if NUM_LABELED not in metrics or not np.isfinite(metrics[NUM_LABELED]).all():
+        raise ValueError(f"a round without {NUM_LABELED!r}")
+    return metrics
 
 
 def _without_duplicates(trials: list[TrialResult], notes: list[str]) -> list[TrialResult]:

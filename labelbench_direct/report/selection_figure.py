@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelbench_direct.report.drawing import shortened
 from labelbench_direct.report.figures import new_figure
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def draw_selection(selection: dict[str, Any], k: str, name: str) -> Figure:
 
     Zoomed to where labels of the class, version spaces and threshold are.
     """
-    seen, size = selection["classes"][k], selection["num_examples"]
+    seen, size, name = selection["classes"][k], selection["num_examples"], shortened(name, 36)
     end = _end(seen, size)
     figure, _ = new_figure(3.9)
     figure.clear()
@@ -45,7 +46,8 @@ def _end(seen: dict[str, Any], size: int) -> int:
         if yes
     ]
     highs = [high for _, high in seen["version_spaces"][-3:]]
-    interesting = [*np.quantile(members, [0.95] if members else []), *highs, seen["threshold"] or 0, size // 50]
+    far = [np.quantile(members, 0.95)] if members else []  # a rare class may have no label yet
+    interesting = [*far, *highs, seen["threshold"] or 0, size // 50]
     return int(min(size, 1.25 * max(interesting) + 1))
 
 

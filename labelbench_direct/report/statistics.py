@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from labelbench_direct.report.metrics import LOWER_IS_BETTER
+
 Series = NDArray[np.float64]
 RESAMPLES = 2000
 
@@ -24,11 +26,19 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Curves:
-    """One strategy's trials: (seeds, rounds) of each metric, against the number of labels (rounds,)."""
+    """One strategy's trials: (seeds, rounds) of each metric, against the number of labels (rounds,).
+
+    ``lower_is_better``: the metrics of which less is better; more is of all others.
+    """
 
     labels: Series
     metrics: Mapping[str, Series]
     seeds: tuple[int, ...] = ()
+    lower_is_better: frozenset[str] = LOWER_IS_BETTER
+
+    def sign(self, metric: str) -> int:
+        """What a difference of values is multiplied by to be above 0 where it is one to the better: 1 or -1."""
+        return -1 if metric in self.lower_is_better else 1
 
     def mean(self, metric: str) -> Series:
         """(rounds,): over the seeds."""
@@ -59,15 +69,15 @@ class Curves:
         return area
 
     def labels_to_reach(self, metric: str, value: float) -> int | None:
-        """The labels of the first round whose mean is at least ``value``; None when no round's is."""
-        reached = np.flatnonzero(self.mean(metric) >= value)
+        """The labels of the first round whose mean is ``value`` or better; None when no round's is."""
+        reached = np.flatnonzero(self.sign(metric) * (self.mean(metric) - value) >= 0)
         return int(self.labels[reached[0]]) if len(reached) else None
 
     def of_seeds(self, seeds: tuple[int, ...], rounds: int) -> Curves:
         """The same for some of the seeds, in that order, and the first rounds."""
         rows = [self.seeds.index(seed) for seed in seeds]
         metrics = {name: values[rows, :rounds] for name, values in self.metrics.items()}
-        return Curves(self.labels[:rounds], metrics, seeds)
+        return Curves(self.labels[:rounds], metrics, seeds, self.lower_is_better)
 
 
 @lru_cache(maxsize=32)
@@ -97,9 +107,11 @@ def paired(ours: Curves, theirs: Curves) -> tuple[Curves, Curves] | None:
 
 
 def lead(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
-    """By how much our curve is higher on average, by paired seeds; None when they share no seed."""
+    """By how much our curve is better on average, by paired seeds, below 0 where it is worse; None when they share no
+    seed.
+    """
     pair = paired(ours, theirs)
-    return interval(pair[0].area(metric) - pair[1].area(metric)) if pair else None
+    return interval(ours.sign(metric) * (pair[0].area(metric) - pair[1].area(metric))) if pair else None
 
 
 def saved(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
@@ -110,7 +122,7 @@ def saved(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
     pair = paired(ours, theirs)
     if pair is None:
         return None
-    (our_values, their_values) = (curves.metrics[metric] for curves in pair)
+    (our_values, their_values) = (ours.sign(metric) * curves.metrics[metric] for curves in pair)
     num_seeds = len(our_values)
     weights = np.vstack([np.full(num_seeds, 1 / num_seeds), resampling(num_seeds)])
     our_means, their_finals = weights @ our_values, weights @ their_values[:, -1]
