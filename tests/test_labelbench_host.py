@@ -89,6 +89,29 @@ def test_launched_run_uses_ours_and_writes_lines_beside_labelbenchs_log(run, tmp
     assert trial.metrics["Balanced Test Accuracy"].tolist() == [0.5] * 3
 
 
+def test_trials_write_where_the_command_is_given_whatever_is_relative(checkout, tmp_path):
+    """One worker for all, LabelBench changing the working directory in each trial; odd names."""
+    (checkout / "configs/trainer/passive.json").write_text('{"trainer_name": "pytorch_passive"}')
+    start = tmp_path / "a b\N{SNOWMAN}"
+    start.mkdir()
+    (tmp_path / "linked").symlink_to(checkout)
+    before = [path for path in sorted(checkout.rglob("*")) if "__pycache__" not in path.parts]
+    stated = {"dataset": "sixty", "model": {"name": "linear.json"}, "trainer": {"name": "passive.json"}, "rounds": 2}
+    stated |= {"strategies": ["direct", "margin"], "seeds": [0, 1], "noise": [0], "batch_size": 10, "parallel": [5]}
+    (start / "experiment.json").write_text(json.dumps(stated))
+    command = ["compare", "--experiment", "experiment.json", "--host", "labelbench", "--home", "../linked"]
+    command += ["--device", "cpu", "--workers", "1", "--output", "out/put", "--data-dir", "own data"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, sys.path)))}
+    command = [sys.executable, "-m", "labelbench_direct.cli", *command]
+    process = subprocess.run(command, cwd=start, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert [path for path in sorted(checkout.rglob("*")) if "__pycache__" not in path.parts] == before
+    assert sorted(path.name for path in start.iterdir()) == ["experiment.json", "out", "own data"]
+    assert [path.name for path in (start / "own data").iterdir()] == ["labels_sixty.pt"]
+    assert [len(path.read_bytes().splitlines()) for path in (start / "out/put").glob("*/rounds.jsonl")] == [2] * 4
+    assert (start / "out/put/curves.png").is_file()
+
+
 def test_what_was_logged_is_read_back_without_an_account(run, checkout):
     """In the folder in which LabelBench fetches results, by its ``wandb.Api``."""
     _, _, (init, *logged) = run(*words())
@@ -390,9 +413,10 @@ def test_doctor_starts_labelbench_for_real(checkout, monkeypatch, breaks):
 
 
 def test_children_inherit_the_flags(checkout, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(("elsewhere", "")))
+    monkeypatch.chdir(tmp_path)
     variables = environment(checkout, device="cpu", wandb="offline", log=tmp_path)
-    assert variables["PYTHONPATH"].split(os.pathsep) == [str(checkout), "elsewhere"]
+    assert variables["PYTHONPATH"].split(os.pathsep) == [str(checkout), str(tmp_path / "elsewhere")]
     assert variables["LABELBENCH_DIRECT_DEVICE"] == "cpu"
     assert variables["WANDB_MODE"] == "offline"
     assert variables["LABELBENCH_DIRECT_LOG"] == str(tmp_path)
