@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from fake_labelbench import write_checkout
+from sweeps import wait_for_end
 
 from labelbench_direct import cli
 from labelbench_direct.hosts.labelbench import checkout as checkouts
@@ -194,6 +196,28 @@ def test_a_launcher_fails_when_its_children_do(run):
     status, errors, _ = run("mp_launcher.py", *words(strategy_config="nobody.json")[2:])
     assert status == 1
     assert "2 of 2 runs failed" in errors
+
+
+def test_launched_programs_end_with_the_command(checkout, tmp_path):
+    """Killed hard, it cannot end them; the launcher cannot end its own children either."""
+    (checkout / "main.py").write_text(
+        "import os, sys, time\nopen(os.path.join(sys.argv[2], str(os.getpid())), 'w').close()\ntime.sleep(600)"
+    )
+    (checkout / "mp_launcher.py").write_text(
+        "import subprocess, sys\n"
+        "for child in [subprocess.Popen(['python3', 'main.py', *sys.argv[1:]]) for _ in range(2)]:\n    child.wait()"
+    )
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    command = ["labelbench", "--home", str(checkout), "--wandb", "disabled", "--", "mp_launcher.py", "--ids", str(pids)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen([sys.executable, "-m", "labelbench_direct.cli", *command], env=environment)
+    deadline = time.monotonic() + 120
+    while len(list(pids.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert [wait_for_end(int(path.name)) for path in pids.iterdir()] == [True, True]
 
 
 def test_only_labelbenchs_programs_are_wrapped():

@@ -1,4 +1,4 @@
-"""What numba compiles, kept on disk: whole or not at all, and made again where a crash or a full disk has damaged it."""
+"""What numba compiles, kept on disk: whole or not at all, and made again where a crash has damaged it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compile_and_keep(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class _Cache(FunctionCache):
     """numba's cache of one function, in files of its own: numba's have no checksums."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -46,7 +46,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
             warnings.warn(f"compiled code cannot be kept for the next time: {error}", stacklevel=2)
 
 
-class _CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
+class _CheckedFiles(IndexDataCacheFile):
     """numba's index and data files with a checksum at their end, where unpickling does not look."""
 
     def _load_index(self) -> Any:
