@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare figures test lint bench bench-strategies mutants torture clean
+.PHONY: help compare figures test lint bench bench-strategies mutants torture dist clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -43,5 +43,9 @@ mutants: $(READY)  ## break the core on purpose, once for each law, and see the 
 torture: $(READY)  ## kill a sweep 100 times, at random moments, and see that no byte of its results changes
 	$(BIN)/python tests/torture.py
 
-clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+dist: $(READY)  ## build the source archive and, from it, the wheel: dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+clean:  ## remove the virtual environment, what was built, and caches
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

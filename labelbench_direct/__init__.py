@@ -6,4 +6,4 @@ from labelbench_direct.strategies import register
 from labelbench_direct.strategies.direct import DirectStrategy
 
 __all__ = ["DirectSession", "DirectStrategy", "GalaxySession", "Options", "__version__", "register"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -133,7 +133,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = how.add_argument
     add("--output", type=Path, help="folder for the results (default: results/DATASET-noise-NOISE, or results/FILE)")
     add("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
-    add("--workers", type=int, help="local: trials run at once (default: as many as there are cores)")
+    add("--workers", type=int, help="local: trials run at once (default: as many as cores may be used)")
     add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
     add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
     add("--sinks", nargs="+", choices=tuple(SINKS), default=(), help="also log there; never needed, never in the way")
@@ -141,8 +141,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="whose data sets, models and trainers: this package's (default, if FILE says nothing else), or those of a "
         "LabelBench checkout")  # fmt: skip
     add("--home", metavar="CHECKOUT", help=f"labelbench: the checkout (default: {checkout.HOME_VARIABLE})")
-    add("--data-dir", metavar="FOLDER", help=f"where the data are (default: {DATA_DIR}, if FILE says nothing else; "
-        "of labelbench: in the checkout)")  # fmt: skip
+    add("--data-dir", metavar="FOLDER", help=f"where the data are (default: {DATA_DIR}, if FILE says nothing else)")
     add("--device", choices=("cpu", "cuda"), help="labelbench: cpu so that nothing calls CUDA")
     add("--keep-models", action="store_true", help="save each round's model beside its results")
 
@@ -191,6 +190,8 @@ def _level(text: str) -> float | str:
 
 def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
+    data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().absolute()  # for processes that start elsewhere
+    experiment = replace(experiment, data_dir=str(data_dir))
     home = None
     if experiment.host == "labelbench":
         home = checkout.find_checkout(parsed.home)
@@ -198,8 +199,6 @@ def _compare(parsed: argparse.Namespace) -> int:
         sys.path.insert(0, str(home))  # and of this machine, which inherit the path itself
         experiment = experiment.for_labelbench(home)
     else:
-        data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().resolve()  # for processes that start elsewhere
-        experiment = replace(experiment, data_dir=str(data_dir))
         for note in experiment.check_against_data():
             print(f"labelbench-direct: {note}", file=sys.stderr)
     trials = experiment.trials()

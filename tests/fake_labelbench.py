@@ -7,7 +7,9 @@ SKELETONS = {
 from enum import IntEnum
 class ALInput(IntEnum):
     TRAIN_PRED = 0
+    TEST_PRED = 2
     TRAIN_LABEL = 3
+    TEST_LABEL = 5
     TRAIN_EMBEDDING = 9
 strategies = {}
 class Strategy:
@@ -31,6 +33,10 @@ class ALDataset:
         self._labels, self._labeled, self._clean = np.eye(3, dtype=np.int64)[np.arange(60) % 3], None, False
     def __len__(self):
         return len(self._labels)
+    def get_num_classes(self):
+        return 3
+    def get_classnames(self):
+        return ["a", "b", "c"]
     def set_corrupter(self, corrupter):
         self._noisy = corrupter(self._labels)
     def train(self):
@@ -57,7 +63,12 @@ def register_corrupter(name):
     "trainer_skeleton": "trainers = {}",
 }
 OTHERS = {
-    "strategy/strategies": "import LabelBench.strategy.strategy_impl",
+    "strategy/strategies": """
+import LabelBench.strategy.strategy_impl
+from LabelBench.skeleton.active_learning_skeleton import strategies
+def get_strategy(name, strategy_config, dataset):
+    return strategies[name](strategy_config, dataset)
+""",
     "strategy/strategy_impl/__init__": """
 import glob, importlib, os
 names = sorted(glob.glob(os.path.join(os.path.dirname(__file__), "[a-z]*.py")), reverse=bool(os.environ.get("REVERSE")))
@@ -78,9 +89,15 @@ class Margin(Strategy):
         return np.setdiff1d(np.arange(60), self.dataset.labeled_idxs())[:budget]
 """,
     "dataset/datasets": """
+import os
 from LabelBench.skeleton.dataset_skeleton import ALDataset, LabelType, datasets, register_dataset
 register_dataset("sixty", LabelType.MULTI_CLASS)(None)
 register_dataset("tags", LabelType.MULTI_LABEL)(None)
+def get_dataset(name, data_dir):
+    os.makedirs(data_dir, exist_ok=True)
+    os.chdir(data_dir)  # as coco_dataset.py does while it downloads
+    with open("labels_%s.pt" % name, "w"):
+        return ALDataset()
 """,
     "dataset/feature_extractor": """
 import torch
@@ -93,20 +110,41 @@ from LabelBench.skeleton.model_skeleton import register_model
 @register_model("linear")
 def make(model_config):
     return model_config["model_name"], model_config["ret_emb"]
+def get_model_fn(name):
+    return make
 """,
     "corrupter/corrupter": """
 from LabelBench.skeleton.corrupter_skeleton import corrupter_fns, register_corrupter
 register_corrupter("noiseless")(lambda corrupter_config, labels: labels)
+def get_corrupter_fn(name, corrupter_config):
+    return lambda labels: corrupter_fns[name](corrupter_config, labels)
 """,
+    "metric/metrics": "def get_metric(name): pass",
     "trainer/trainer_impl/pytorch_semi_trainer": "class PyTorchSemiTrainer: pass",
     "trainer/trainer": """
+import numpy as np
 from LabelBench.skeleton.trainer_skeleton import trainers
 from LabelBench.trainer.trainer_impl.pytorch_semi_trainer import PyTorchSemiTrainer
-class Passive: pass
+class Passive:
+    def __init__(self, dataset=None):
+        self.dataset = dataset
+    def train(self):
+        pass
+    evaluate_on_train = evaluate_on_val = evaluate_on_test = lambda self, model: None
+    def compute_metric(self, epoch):
+        return {"Num Labeled": 10 * epoch, "Balanced Test Accuracy": 0.5, "Min Class Number of Positive": 1}
+    def retrieve_inputs(self, kinds):
+        scores = np.random.RandomState(0).dirichlet(np.ones(3), 60)
+        return [self.dataset._labels if int(kind) in (3, 5) else scores for kind in kinds]
 class FlexMatch(PyTorchSemiTrainer): pass
 trainers.update(pytorch_passive=Passive, flexmatch=FlexMatch, sklearn_passive=Passive)
 def get(trainer_config):
     return trainer_config["trainer_name"], trainer_config["train_batch_size"], trainer_config["uratio"]
+def get_fns(trainer_config):
+    return trainer_config
+get_optimizer_fn = get_scheduler_fn = get_fns
+def get_trainer(name, trainer_config, dataset, *_):
+    return trainers[name](dataset)
 def embeddings(trainer_config):
     return trainer_config["use_embeddings"]
 """,

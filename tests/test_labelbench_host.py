@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from fake_labelbench import write_checkout
+from sweeps import wait_for_end
 
 from labelbench_direct import cli
 from labelbench_direct.hosts.labelbench import checkout as checkouts
@@ -87,6 +89,29 @@ def test_launched_run_uses_ours_and_writes_lines_beside_labelbenchs_log(run, tmp
     assert 0 < (labels != np.array(indices) % 3).sum() <= 6, "labels are those that training sees"
     ((trial,), _) = read_results([tmp_path / "lines"])
     assert trial.metrics["Balanced Test Accuracy"].tolist() == [0.5] * 3
+
+
+def test_trials_write_where_the_command_is_given_whatever_is_relative(checkout, tmp_path):
+    """One worker for all, LabelBench changing the working directory in each trial; odd names."""
+    (checkout / "configs/trainer/passive.json").write_text('{"trainer_name": "pytorch_passive"}')
+    start = tmp_path / "a b\N{SNOWMAN}"
+    start.mkdir()
+    (tmp_path / "linked").symlink_to(checkout)
+    before = [path for path in sorted(checkout.rglob("*")) if "__pycache__" not in path.parts]
+    stated = {"dataset": "sixty", "model": {"name": "linear.json"}, "trainer": {"name": "passive.json"}, "rounds": 2}
+    stated |= {"strategies": ["direct", "margin"], "seeds": [0, 1], "noise": [0], "batch_size": 10, "parallel": [5]}
+    (start / "experiment.json").write_text(json.dumps(stated))
+    command = ["compare", "--experiment", "experiment.json", "--host", "labelbench", "--home", "../linked"]
+    command += ["--device", "cpu", "--workers", "1", "--output", "out/put", "--data-dir", "own data"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, sys.path)))}
+    command = [sys.executable, "-m", "labelbench_direct.cli", *command]
+    process = subprocess.run(command, cwd=start, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert [path for path in sorted(checkout.rglob("*")) if "__pycache__" not in path.parts] == before
+    assert sorted(path.name for path in start.iterdir()) == ["experiment.json", "out", "own data"]
+    assert [path.name for path in (start / "own data").iterdir()] == ["labels_sixty.pt"]
+    assert [len(path.read_bytes().splitlines()) for path in (start / "out/put").glob("*/rounds.jsonl")] == [2] * 4
+    assert (start / "out/put/curves.png").is_file()
 
 
 def test_what_was_logged_is_read_back_without_an_account(run, checkout):
@@ -171,6 +196,28 @@ def test_a_launcher_fails_when_its_children_do(run):
     status, errors, _ = run("mp_launcher.py", *words(strategy_config="nobody.json")[2:])
     assert status == 1
     assert "2 of 2 runs failed" in errors
+
+
+def test_launched_programs_end_with_the_command(checkout, tmp_path):
+    """Killed hard, it cannot end them; the launcher cannot end its own children either."""
+    (checkout / "main.py").write_text(
+        "import os, sys, time\nopen(os.path.join(sys.argv[2], str(os.getpid())), 'w').close()\ntime.sleep(600)"
+    )
+    (checkout / "mp_launcher.py").write_text(
+        "import subprocess, sys\n"
+        "for child in [subprocess.Popen(['python3', 'main.py', *sys.argv[1:]]) for _ in range(2)]:\n    child.wait()"
+    )
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    command = ["labelbench", "--home", str(checkout), "--wandb", "disabled", "--", "mp_launcher.py", "--ids", str(pids)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen([sys.executable, "-m", "labelbench_direct.cli", *command], env=environment)
+    deadline = time.monotonic() + 120
+    while len(list(pids.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert [wait_for_end(int(path.name)) for path in pids.iterdir()] == [True, True]
 
 
 def test_only_labelbenchs_programs_are_wrapped():
@@ -390,9 +437,10 @@ def test_doctor_starts_labelbench_for_real(checkout, monkeypatch, breaks):
 
 
 def test_children_inherit_the_flags(checkout, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(("elsewhere", "")))
+    monkeypatch.chdir(tmp_path)
     variables = environment(checkout, device="cpu", wandb="offline", log=tmp_path)
-    assert variables["PYTHONPATH"].split(os.pathsep) == [str(checkout), "elsewhere"]
+    assert variables["PYTHONPATH"].split(os.pathsep) == [str(checkout), str(tmp_path / "elsewhere")]
     assert variables["LABELBENCH_DIRECT_DEVICE"] == "cpu"
     assert variables["WANDB_MODE"] == "offline"
     assert variables["LABELBENCH_DIRECT_LOG"] == str(tmp_path)

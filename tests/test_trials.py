@@ -1,5 +1,6 @@
 """Trials that survive: what is on disk, going on after any interruption, sharing a folder, refusing foreign files."""
 
+import errno
 import json
 import os
 import resource
@@ -13,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sweeps import SMALL, results
+from sweeps import SMALL, results, wait_for_end
 
 import labelbench_direct.experiment.trial as trial_module
-from labelbench_direct.experiment import leases
+from labelbench_direct.experiment import leases, locks
 from labelbench_direct.experiment.leases import Lease, LeaseLostError
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
@@ -208,7 +209,7 @@ def test_of_many_who_want_a_lease_one_gets_it(tmp_path):
     for number in range(20):
         folder = tmp_path / str(number)
         folder.mkdir()
-        (folder / "lease.1").write_text(json.dumps({"host": leases._machine(), "pid": dead_process()}))
+        (folder / "lease.1").write_text(json.dumps({"machine": leases._machine()}))
         start, got = threading.Barrier(8), []
 
         def want(folder=folder, start=start, got=got):
@@ -226,30 +227,34 @@ def test_of_many_who_want_a_lease_one_gets_it(tmp_path):
         got[0].__exit__(None, None, None)
 
 
-def dead_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+HERE, ELSEWHERE = {"machine": leases._machine(), "pid": os.getpid()}, {"machine": "another", "pid": os.getpid()}
 
 
 @pytest.mark.parametrize(
-    ("owner", "age", "alive"),
+    ("text", "age", "alive"),
     [
-        ({"host": leases._machine(), "pid": os.getpid()}, 0, True),
-        ({"host": leases._machine(), "pid": os.getpid()}, 2 * leases.EXPIRES, False),
-        ({"host": leases._machine(), "pid": None}, 0, False),
-        ({"host": "another " + socket.gethostname(), "pid": 1}, 0, True),
-        ({"host": "another " + socket.gethostname(), "pid": 1}, 2 * leases.EXPIRES, False),
+        (json.dumps(HERE), 0, False),  # another process has that id by now, and the lock is free
+        (json.dumps(ELSEWHERE), 0, True),
+        (json.dumps(ELSEWHERE), 2 * leases.EXPIRES, False),
+        (json.dumps(ELSEWHERE), -2 * leases.EXPIRES, False),  # a clock was set back
+        (json.dumps({"machine": None, "pid": 1}), 0, True),  # a file system without locks
+        (json.dumps({"host": socket.gethostname(), "pid": 1}), 0, True),  # as version 0.1 wrote it
+        ("null", 0, True),
         ("", 0, True),
         ("", 2 * leases.EXPIRES, False),
+        (None, 0, True),  # nobody may read it
+        (None, 2 * leases.EXPIRES, False),
         ("free", 0, False),
     ],
 )
-def test_a_lease_expires_with_its_owner(tmp_path, owner, age, alive):
+def test_a_lease_expires_with_its_owner(tmp_path, monkeypatch, text, age, alive):
+    monkeypatch.setattr(leases, "_HEARTBEAT", 0.01)
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("on Windows it ends what it asks about"))
     folder = make_trial_folder(tmp_path)
-    if isinstance(owner, dict):
-        owner = json.dumps({**owner, "pid": owner["pid"] or dead_process()})
-    (folder / "lease.4").write_text(owner)
+    if text is None:
+        (folder / "lease.4").mkdir()  # not even by root
+    else:
+        (folder / "lease.4").write_text(text)
     then = time.time() - age
     os.utime(folder / "lease.4", (then, then))
     assert leases.is_leased(folder) == alive
@@ -257,7 +262,69 @@ def test_a_lease_expires_with_its_owner(tmp_path, owner, age, alive):
     assert (taken is None) == alive
     if taken is not None:
         taken.__exit__(None, None, None)
-        assert [path.name for path in folder.iterdir()] == ["lease.5"]
+        assert max(path.name for path in folder.iterdir()) == "lease.5"
+
+
+def test_who_is_killed_gives_the_lease_back_at_once(tmp_path):
+    folder = make_trial_folder(tmp_path)
+    code = (
+        "import sys, time; from pathlib import Path; from labelbench_direct.experiment.leases import Lease\n"
+        "lease = Lease.acquire(Path(sys.argv[1])); print(flush=True); time.sleep(600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as owner:
+        owner.stdout.readline()
+        assert Lease.acquire(folder) is None
+        owner.kill()
+    taken = Lease.acquire(folder)
+    assert taken is not None
+    taken.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_a_clock_that_jumps_costs_no_owner_its_trial(tmp_path, monkeypatch, jump):
+    monkeypatch.setattr(leases, "_HEARTBEAT", 1)
+    folder = make_trial_folder(tmp_path)
+    with Lease.acquire(folder) as lease:
+        beat = time.time() - jump
+        os.utime(folder / "lease.1", (beat, beat))
+        assert Lease.acquire(folder) is None
+        lease.check()
+
+
+def test_a_suspended_owner_is_replaced_and_finds_it_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(leases, "_HEARTBEAT", 100)
+    folder = make_trial_folder(tmp_path)
+    with Lease.acquire(folder) as lease:
+        monkeypatch.setattr(leases, "_HEARTBEAT", 0.01)
+        os.utime(folder / "lease.1", (1, 1))
+        with Lease.acquire(folder) as second:
+            second.check()
+            with pytest.raises(LeaseLostError):
+                lease.check()
+
+
+def test_where_files_cannot_be_locked_the_heartbeat_tells(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "_try_lock", lambda *_, **__: os.open(tmp_path / "absent", os.O_RDONLY))
+    folder = make_trial_folder(tmp_path)
+    lease = Lease.acquire(folder)
+    assert json.loads((folder / "lease.1").read_text())["machine"] is None
+    assert leases.is_leased(folder)
+    lease.__exit__(None, None, None)
+    assert not leases.is_leased(folder)
+
+
+def test_a_lease_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    folder = make_trial_folder(tmp_path)
+
+    def write(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(OSError, match="No space left"):
+        Lease.acquire(folder)
+    assert not list(folder.iterdir())
 
 
 def test_a_heartbeat_keeps_a_lease(tmp_path, monkeypatch):
@@ -380,6 +447,39 @@ def test_a_killed_worker_is_replaced(whole, tmp_path):
                 {trial.identifier for trial in SMALL.trials()[:2]}}  # fmt: skip
     assert results(tmp_path) == expected
     assert all(is_finished(tmp_path / trial.identifier) for trial in SMALL.trials()[:2])
+
+
+RUNNER = """
+import os, signal, sys, time
+from dataclasses import replace
+from pathlib import Path
+from sweeps import SMALL
+from labelbench_direct.experiment.local import LocalEngine
+from labelbench_direct.experiment.trial import Settings
+folder = Path(sys.argv[1])
+engine = LocalEngine(folder, Settings(), workers=1)
+engine.submit(replace(SMALL, trainer={"name": "passive", "steps": 10**8}).trials()[0])
+while not any(path.stat().st_size for path in folder.glob("*/lease.1")):
+    time.sleep(0.1)
+if os.fork() == 0:
+    while not (folder / "over").exists():
+        time.sleep(0.1)
+    os._exit(0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_worker_ends_with_its_runner_whoever_holds_the_runners_files(tmp_path):
+    """In the middle of training; a process that the runner forked lives on with its end of every pipe."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        subprocess.run([sys.executable, "-W", "ignore", "-c", RUNNER, str(tmp_path)], env=environment, check=False)
+        (lease,) = tmp_path.glob("*/lease.1")
+        assert wait_for_end(json.loads(lease.read_text())["pid"])
+        assert not leases.is_leased(lease.parent)
+    finally:
+        (tmp_path / "over").touch()
 
 
 def test_kill_9_at_random_moments_changes_no_byte():

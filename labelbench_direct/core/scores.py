@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from labelbench_direct.core.cores import usable_cores
 from labelbench_direct.core.types import Floats
 
 Result = TypeVar("Result")
@@ -78,11 +78,11 @@ WORTH_A_CORE = 2**20
 
 
 def on_all_cores(function: Callable[[range], Result], scores: NDArray[Any]) -> list[Result]:
-    """Call the function for as many parts of the scores' rows as there are cores, at once; the results in order.
+    """Call the function for as many parts of the scores' rows as cores may be used, at once; the results in order.
 
     What the function raises for the first part that it refuses is raised.
     """
-    cores = max(1, min(os.cpu_count() or 1, len(scores), math.prod(scores.shape) // WORTH_A_CORE))
+    cores = max(1, min(usable_cores(), len(scores), math.prod(scores.shape) // WORTH_A_CORE))
     parts = [range(len(scores) * i // cores, len(scores) * (i + 1) // cores) for i in range(cores)]
     if cores == 1:
         return [function(parts[0])]

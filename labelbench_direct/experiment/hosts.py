@@ -40,7 +40,7 @@ def make_bench(trial: Trial, labelbench_home: str | None, data_folder: str | Non
         return _embedded(trial, data_folder or DATA_DIR)
     if labelbench_home is None:
         raise ValueError("the host 'labelbench' needs a checkout: pass --home CHECKOUT or set LABELBENCH_HOME")
-    return _labelbench(trial, Path(labelbench_home), data_folder or "./data")
+    return _labelbench(trial, Path(labelbench_home).absolute(), data_folder or DATA_DIR)
 
 
 def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
@@ -48,7 +48,7 @@ def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
         raise ValueError(UNIFORM_ONLY)
     parts = make_parts(
         checkout,
-        data_folder,
+        str(Path(data_folder).absolute()),
         trial.dataset,
         trial.model,
         trial.trainer,

@@ -7,24 +7,32 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import threading
+import sys
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from pathlib import Path
 
 from labelbench_direct.core.checks import check_count
+from labelbench_direct.core.cores import usable_cores
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sweep import Result, WorkerLostError
 from labelbench_direct.experiment.trial import Outcome, Settings, run_trial
+from labelbench_direct.hosts.parents import end_with_parent
 
 Future = concurrent.futures.Future[Outcome]
 
+_MOST_ON_WINDOWS = 61
+"""Processes that one of Windows' waits can watch, as ``ProcessPoolExecutor`` has it."""
+
 
 class LocalEngine:
-    """Runs trials in ``workers`` processes, by default as many as there are cores."""
+    """Runs trials in ``workers`` processes, by default as many as cores may be used.
+
+    Raises ValueError or TypeError for a number of workers that there cannot be.
+    """
 
     def __init__(self, folder: Path, settings: Settings, workers: int | None = None) -> None:
-        self.capacity = os.cpu_count() or 1 if workers is None else check_count(workers, "workers", least=1)
-        self._folder, self._settings = folder, settings
+        self.capacity = _number_of_workers(workers)
+        self._folder, self._settings = folder.absolute(), settings
         self._context = multiprocessing.get_context("spawn")
         self._watched, self._life_line = self._context.Pipe(duplex=False)
         self._executor = self._make_executor()
@@ -54,8 +62,17 @@ class LocalEngine:
 
     def _make_executor(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self.capacity, mp_context=self._context, initializer=_start_worker, initargs=(self._watched,)
+            self.capacity, mp_context=self._context, initializer=_start_worker, initargs=(os.getpid(), self._watched)
         )
+
+
+def _number_of_workers(stated: int | None) -> int:
+    most = _MOST_ON_WINDOWS if sys.platform == "win32" else None
+    if stated is None:
+        return min(usable_cores(), most or sys.maxsize)
+    if most and check_count(stated, "workers", least=1) > most:
+        raise ValueError(f"workers must be at most {most} on Windows, got {stated}")
+    return check_count(stated, "workers", least=1)
 
 
 def _outcome(future: Future) -> Outcome | BaseException:
@@ -65,12 +82,10 @@ def _outcome(future: Future) -> Outcome | BaseException:
     return error or future.result()
 
 
-def _start_worker(watched: multiprocessing.connection.Connection) -> None:
-    """End with the runner, however it ends: a worker that outlived it would keep its trial from the next runner."""
+def _start_worker(runner: int, life_line: multiprocessing.connection.Connection) -> None:
+    """End with the runner, however it ends: a worker that outlived it would keep its trial from the next runner.
+
+    The runner's end of the life line may have been inherited by a process that outlives it, so its id is watched, too.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the runner's to handle
-
-    def watch() -> None:
-        multiprocessing.connection.wait([watched])  # readable once the runner's end is closed, or the runner is gone
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent(runner, life_line)

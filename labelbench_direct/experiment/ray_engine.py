@@ -43,13 +43,14 @@ class RayEngine:
         variables = {name: os.environ[name] for name in needed if name in os.environ}
         self._task = ray.remote(
             num_cpus=1, num_gpus=gpus, max_retries=_RETRIES, runtime_env={"env_vars": variables} if variables else None
-        )(run_trial)
-        self._folder, self._settings = folder.resolve(), settings
+        )(_run_from)
+        self._from, self._folder, self._settings = Path.cwd(), folder.absolute(), settings
         self._running: dict[Any, Trial] = {}
 
     def submit(self, trial: Trial) -> None:
         """Queue a trial."""
-        self._running[self._task.options(name=trial.identifier).remote(trial, self._folder, self._settings)] = trial
+        task = self._task.options(name=trial.identifier)
+        self._running[task.remote(self._from, trial, self._folder, self._settings)] = trial
 
     def wait(self, seconds: float) -> list[Result]:
         """The trials that have ended, after at most so many seconds."""
@@ -73,3 +74,13 @@ class RayEngine:
         except exceptions.RayError:  # the process or its node
             return WorkerLostError()
         return outcome
+
+
+def _run_from(start: Path, trial: Trial, folder: Path, settings: Settings) -> Outcome:
+    """Run a trial from the folder in which the command was given: Ray's own workers start in one of theirs.
+
+    On a node that lacks it from the results folder, where a relative name of a trial's is not found, and nothing else
+    is found under it.
+    """
+    os.chdir(start if start.is_dir() else folder)
+    return run_trial(trial, folder, settings)

@@ -55,7 +55,7 @@ def run_trial(trial: Trial, folder: Path, settings: Settings) -> Outcome:
 
     Raises OSError where the disk refuses, and ValueError where what is there is not this trial's.
     """
-    path = folder.resolve() / trial.identifier  # LabelBench's host changes the working directory
+    path = folder.absolute() / trial.identifier  # LabelBench changes the working directory when it downloads some data
     path.mkdir(parents=True, exist_ok=True)
     if is_finished(path):
         check_header(trial, path, settings)

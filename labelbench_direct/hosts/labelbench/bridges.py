@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from labelbench_direct.core.cores import usable_cores
 from labelbench_direct.hosts.labelbench.messages import say
 
 DEVICE_VARIABLE = "LABELBENCH_DIRECT_DEVICE"
@@ -37,11 +38,6 @@ class Bridge:
     apply: Callable[[], None]
     mend: str = ""
     """Where the bridge comes too late for LabelBench's plain ``main.py``: what makes it unnecessary."""
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _clip_lacks_pkg_resources(checkout: Path) -> bool:
@@ -105,7 +101,7 @@ def _cap_workers() -> None:
 
     @functools.wraps(init)
     def capped(self: Any, *arguments: Any, **options: Any) -> None:
-        options["num_workers"] = min(options.get("num_workers", 0), cores())
+        options["num_workers"] = min(options.get("num_workers", 0), usable_cores())
         init(self, *arguments, **options)
 
     DataLoader.__init__ = capped  # type: ignore[method-assign]  # what the bridge is
@@ -170,8 +166,8 @@ BRIDGES = (
         "workers",
         "LabelBench/trainer/trainer_impl/pytorch_passive_trainer.py:180",
         "num_workers=10",
-        f"data loaders with 10 to 40 workers are capped at the cores there are, {cores()}",
-        lambda checkout: cores() < 40,
+        f"data loaders with 10 to 40 workers are capped at the cores that may be used, {usable_cores()}",
+        lambda checkout: usable_cores() < 40,
         _cap_workers,
     ),
     Bridge(

@@ -21,12 +21,13 @@ def own_folder() -> Path:
     )
 
 
-def find_configuration(kind: str, name: str) -> Path:
-    """The file that ``name`` stands for: LabelBench's (relative to the working directory, or absolute), or ours.
+def find_configuration(kind: str, name: str, checkout: Path = Path()) -> Path:
+    """The file that ``name`` stands for: an absolute one, LabelBench's, or ours. ``checkout``: by default the working
+    directory, as in LabelBench's programs.
 
     Raises FileNotFoundError naming both places and, of the folder that ``name`` points into, what there is.
     """
-    places = [Path("configs") / kind / name, own_folder() / kind / name]
+    places = [checkout / "configs" / kind / name, own_folder() / kind / name]
     for place in places:
         if place.is_file():
             return place
@@ -37,9 +38,12 @@ def find_configuration(kind: str, name: str) -> Path:
     )
 
 
-def read_configuration(kind: str, name: str) -> dict[str, Any]:
-    """The configuration that ``name`` stands for. Raises ValueError where the file is not a JSON object."""
-    path = find_configuration(kind, name)
+def read_configuration(kind: str, name: str, checkout: Path = Path()) -> dict[str, Any]:
+    """The configuration that ``name`` stands for, as ``find_configuration`` finds it.
+
+    Raises ValueError where the file is not a JSON object.
+    """
+    path = find_configuration(kind, name, checkout)
     try:
         configuration = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

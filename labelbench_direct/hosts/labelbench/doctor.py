@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelbench_direct.hosts.labelbench.bridges import BRIDGES, cores
+from labelbench_direct.core.cores import usable_cores
+from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checkout import commit_of, commit_warning, is_installed
 from labelbench_direct.hosts.labelbench.configurations import own_folder
 from labelbench_direct.hosts.labelbench.launch import command, environment
@@ -43,7 +44,7 @@ class Finding:
 
 def examine(checkout: Path) -> Iterator[Finding]:
     """Everything that a run with this checkout depends on, one finding after the other; ends with a real start."""
-    yield Finding(OK, f"Python {platform.python_version()}, {cores()} cores")
+    yield Finding(OK, f"Python {platform.python_version()}, {usable_cores()} cores to use")
     yield from _checkout(checkout)
     missing = [finding for finding in map(_package, _PACKAGES) if finding.status == MISSING]
     yield from map(_package, _PACKAGES)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labelbench_direct.hosts.labelbench.bridges import DEVICE_VARIABLE
 from labelbench_direct.hosts.labelbench.checkout import FETCHERS, SCRIPTS
+from labelbench_direct.hosts.labelbench.run import PARENT_VARIABLE
 from labelbench_direct.hosts.labelbench.sink import LOG_VARIABLE, log_folder
 
 
@@ -27,8 +28,12 @@ def launch(
     ``log`` reach the program, and what it starts, as environment variables. Relative names in ``arguments`` mean what
     they mean to LabelBench: ``--data_dir ./data`` is inside the checkout.
     """
+    started_by = {PARENT_VARIABLE: str(os.getpid())}
     return subprocess.run(  # noqa: S603  # LabelBench's own programs, as asked for
-        command(arguments), cwd=checkout, env=environment(checkout, device=device, wandb=wandb, log=log), check=False
+        command(arguments),
+        cwd=checkout,
+        env=environment(checkout, device=device, wandb=wandb, log=log) | started_by,
+        check=False,
     ).returncode
 
 
@@ -50,9 +55,9 @@ def environment(
     checkout: Path, *, device: str | None = None, wandb: str | None = None, log: Path | None = None
 ) -> dict[str, str]:
     """The environment of this process with the checkout importable and the flags as variables."""
-    inherited = os.environ.get("PYTHONPATH")
-    added = {
-        "PYTHONPATH": os.pathsep.join([str(checkout), *([inherited] if inherited else [])]),
+    inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    added = {  # whatever is relative to this process's working directory is not so to the child's
+        "PYTHONPATH": os.pathsep.join([str(checkout), *(str(Path(name).absolute()) for name in inherited)]),
         LOG_VARIABLE: str(log.resolve() if log else log_folder()),
     }
     if device:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import importlib
-import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,12 +34,7 @@ def expand(kind: str, stated: Mapping[str, Any], checkout: Path) -> Configuratio
     name = stated["name"]
     if not name.endswith(".json"):
         return {"name": name, **options}
-    before = Path.cwd()
-    os.chdir(checkout)  # LabelBench's own files are found relative to it
-    try:
-        content = read_configuration(kind, name)
-    finally:
-        os.chdir(before)
+    content = read_configuration(kind, name, checkout)
     return {"name": content.pop(_NAMES[kind]), **content, **options}
 
 
@@ -70,10 +64,11 @@ def make_parts(
     batch_size: int,
     seed: int,
 ) -> Parts:
-    """The parts, in the order and with the seeds of ``main.py``; the working directory becomes the checkout."""
+    """The parts, in the order and with the seeds of ``main.py``. ``data_folder``: absolute, since some of LabelBench's
+    data sets change the working directory while they are downloaded.
+    """
     import torch
 
-    os.chdir(checkout)
     apply_bridges(checkout)
     modules = {name.rpartition(".")[2]: importlib.import_module(name) for name in REGISTRIES}
     from labelbench_direct.hosts.labelbench import plugin

@@ -16,6 +16,10 @@ from typing import Any
 
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES, apply_bridges
 from labelbench_direct.hosts.labelbench.checkout import FETCHERS, LAUNCHERS, SCRIPTS
+from labelbench_direct.hosts.parents import end_with_parent
+
+PARENT_VARIABLE = "LABELBENCH_DIRECT_PARENT"
+"""The id of the process that started this one and with which it ends; a program started otherwise lives on its own."""
 
 REGISTRIES = (
     "LabelBench.dataset.datasets",
@@ -28,6 +32,8 @@ REGISTRIES = (
 def main(arguments: list[str]) -> None:
     """Run ``arguments``: the program's file name, then its own arguments."""
     sys.argv = list(arguments)
+    if os.environ.get(PARENT_VARIABLE) == str(os.getppid()):
+        end_with_parent(os.getppid())
     program = arguments[0]
     if program in LAUNCHERS:
         _run_launcher(program)
@@ -61,6 +67,7 @@ def child_command(command: list[str]) -> list[str]:
 def _run_launcher(program: str) -> None:
     """Run a launcher whose children are registered; unlike by itself it fails when one of them has failed."""
     children: list[subprocess.Popen[Any]] = []
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
 
     class Child(subprocess.Popen[Any]):
         def __init__(self, command: list[str], **options: Any) -> None:
