@@ -21,7 +21,7 @@ from labelbench_direct.experiment.ray_engine import RayEngine
 from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Trial, read_experiment
 from labelbench_direct.experiment.sinks import SINKS
 from labelbench_direct.experiment.sweep import Engine, run_sweep
-from labelbench_direct.experiment.trial import Settings
+from labelbench_direct.experiment.trial import Settings, is_finished
 from labelbench_direct.hosts.embedded.data.catalog import SOURCES
 from labelbench_direct.hosts.labelbench import checkout, doctor
 from labelbench_direct.hosts.labelbench.launch import environment, launch
@@ -206,6 +206,12 @@ def _compare(parsed: argparse.Namespace) -> int:
     title = experiment.title or f"{experiment.dataset}, {noise} label noise"
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
+    finished = [trial for trial in trials if is_finished(folder / trial.identifier)]
+    if finished and parsed.sinks:
+        note = (
+            f"{len(finished)} trials were finished before: nothing of them is logged to {' or '.join(parsed.sinks)} now"
+        )
+        print(f"labelbench-direct: {note}", file=sys.stderr)
     settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, experiment.data_dir)
     _run(trials, folder, _engine(parsed, folder, settings))
     comparison = compare([folder / trial.identifier for trial in trials], title)

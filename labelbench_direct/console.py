@@ -51,9 +51,9 @@ class PatientStream:
 def patient_output() -> Iterator[None]:
     """Make standard output and standard error patient; what was not printed does not change an exit status."""
     with contextlib.ExitStack() as stack:
+        nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
         for redirect, stream in ((contextlib.redirect_stdout, sys.stdout), (contextlib.redirect_stderr, sys.stderr)):
-            if stream is not None:  # no terminal at all
-                patient = PatientStream(stream)
-                stack.enter_context(redirect(patient))
-                stack.callback(patient.flush)
+            patient = PatientStream(stream or nowhere)  # None where the process was started without one
+            stack.enter_context(redirect(patient))
+            stack.callback(patient.flush)
         yield

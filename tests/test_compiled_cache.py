@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-pytest.importorskip("numba", reason="numba is not installed (the extra 'fast')")
+numba = pytest.importorskip("numba", reason="numba is not installed (the extra 'fast')")
 SOURCE = """
 from labelbench_direct.core.compiled_cache import compile_and_keep
 @compile_and_keep(nogil=True)
@@ -20,6 +20,7 @@ def add(a, b):
 def load(tmp_path, monkeypatch):
     """Import a module of one compiled function, each time as a new process would."""
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")  # which is read from there now and then
     path = tmp_path / "compiled_sum.py"
     path.write_text(SOURCE)
 
@@ -93,9 +94,7 @@ def test_code_that_may_not_be_read_is_compiled(load, tmp_path):
 
 
 def test_without_compilation_the_function_stays_as_it_is(load, monkeypatch):
-    from numba import config
-
-    monkeypatch.setattr(config, "DISABLE_JIT", True)
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load()(1, 2) == 3

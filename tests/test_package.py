@@ -124,10 +124,17 @@ def test_the_wheel_alone_compares_reports_and_selects(installed, tmp_path):
     assert run(tmp_path, installed / "python", "-c", SESSION) == "20\n"
 
 
-def test_the_wheel_brings_the_configurations(installed, tmp_path):
+def test_the_wheel_brings_the_configurations(built, installed, tmp_path):
+    """Also to a folder that ``pip install --target`` makes."""
     code = "from labelbench_direct.hosts.labelbench import configurations as c; print(c.read_configuration(*{}))"
-    answer = run(tmp_path, installed / "python", "-c", code.format(("strategy", "direct.json")))
+    code = code.format(("strategy", "direct.json"))
+    assert "'strategy_name': 'direct'" in run(tmp_path, installed / "python", "-c", code)
+    target = tmp_path / "target"
+    run(tmp_path, sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", target, built[1])
+    code = f"import sys; sys.path.insert(0, {str(target)!r}); {code}; print(c.__file__)"
+    answer = run(tmp_path, sys.executable, "-c", code)
     assert "'strategy_name': 'direct'" in answer
+    assert str(target) in answer
 
 
 def test_one_version_is_stated_everywhere():

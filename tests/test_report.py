@@ -15,11 +15,14 @@ import pytest
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.storage import append_line, write_whole
 from labelbench_direct.experiment.trial import Settings, versions
-from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
+from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST, multi_class_metrics
 from labelbench_direct.report.figures import class_bins
 from labelbench_direct.report.groups import families, group, usable
+from labelbench_direct.report.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, NO_DIRECTION
 from labelbench_direct.report.pickles import describe_path, read_pickle
+from labelbench_direct.report.pictures import Pictures
 from labelbench_direct.report.read import read_results
+from labelbench_direct.report.selection_figure import draw_selection
 from labelbench_direct.report.statistics import Curves, interval, lead, saved
 from labelbench_direct.report.summary import conclusion, saved_table, sentence
 from labelbench_direct.report.write import write_report
@@ -169,6 +172,22 @@ def test_results_are_grouped_and_ordered(made):
     assert "Over the whole curve direct is ahead of margin in 2 of 2; behind random in 2 of 2 (settings" in said
 
 
+def test_the_sentence_says_each_name_once(tmp_path):
+    """Three settings; badge in two of them, ahead in one and behind in the other."""
+    for number, heights in enumerate(({"badge": 0.3, "margin": 0.4}, {"badge": 0.95, "margin": 0.4}, {"margin": 0.4})):
+        for name, height in {"direct": 0.8, **heights}.items():
+            for seed in (0, 1, 2):
+                make_trial(tmp_path, name, seed, height, noise=number / 10)
+    trials, notes = read_results([tmp_path])
+    said = sentence(group(trials, notes))
+    assert said.endswith(
+        "direct is ahead of badge in 1 of 2, margin in 3 of 3; behind badge in 1 of 2 "
+        "(settings that have both; 95% intervals of paired seeds)."
+    )
+    one = sentence(group([trial for trial in trials if trial.setting.noise == 0], notes))
+    assert one.endswith("direct is ahead of badge, margin (95% intervals of paired seeds).")
+
+
 def test_strategies_of_one_name_are_told_apart(tmp_path):
     for b1 in (1, 5):
         make_trial(tmp_path, "direct", 0, 0.9, strategy={"B1": b1})
@@ -252,6 +271,15 @@ def test_paths_of_published_results():
     assert about["seed"] == 3334155
     assert about["model"] == "shallow on clip_ViTB32"
     assert about["noise"] == 0
+    for name, dataset, noise in (
+        ("fmow_random", "fmow", 0.1),
+        ("digits_imb_3_noisy_random", "digits_imb_3", 0.1),
+        ("fmow_noisy_random.json", "fmow", 0.1),
+        ("random", "random", 0),
+        ("made_up", "made_up", 0),
+    ):
+        about = describe_path(Path(name, *folder.parts[-4:], "direct_1.pkl"))
+        assert (about["dataset"], about["noise"]) == (dataset, noise)
     assert describe_path(folder / "x.pkl") is None
     assert describe_path(Path("results/cifar10_eval/bs_200/proxy_shallow/model_x/trainer_y/badge_1.pkl")) is None
 
@@ -373,3 +401,202 @@ def test_a_browser_shows_all_of_it_at_any_width(made, tmp_path, width):
     assert seen["images"] == seen["drawn"] == 16
     assert seen["page"] <= seen["width"]
     assert seen["narrowest"] > 0.3 * seen["width"]
+
+
+@pytest.mark.parametrize("metric", ["Test Loss", "Validation Loss", "Pool Loss", "STD Test Accuracy"])
+def test_less_is_better_of_losses(metric):
+    """Mirror images: what is said of a loss is what is said of the accuracy that is 1 less it."""
+    rows = {"ours": [[0.1, 0.6, 0.7], [0.1, 0.7, 0.8]], "theirs": [[0.1, 0.2, 0.6], [0.1, 0.3, 0.6]]}
+    accuracies = {name: curves(*values) for name, values in rows.items()}
+    losses = {
+        name: replace(
+            own, metrics={metric: 1 - own.metrics["acc"]}, lower_is_better=Curves(own.labels, {}).lower_is_better
+        )
+        for name, own in accuracies.items()
+    }
+    assert lead(*losses.values(), metric) == pytest.approx(lead(*accuracies.values(), "acc"))
+    assert saved(*losses.values(), metric) == saved(*accuracies.values(), "acc")
+    assert saved(*reversed(losses.values()), metric).value == -np.inf
+    assert losses["ours"].labels_to_reach(metric, 0.4) == 20
+    assert losses["theirs"].labels_to_reach(metric, 0.3) is None
+    said = conclusion(losses, metric)
+    assert (
+        said == f"ours reaches what 30 labels give theirs with 20; the lowest final {metric.lower()} is ours's, 0.250."
+    )
+    assert "| +0." not in saved_table(losses, metric), "theirs lags"
+    assert "less is better" in saved_table(losses, metric)
+
+
+def give_metric(folder, name, value):
+    """Put a metric of (strategy, round) into every line of the trials in a folder."""
+    for file in folder.glob("*/rounds.jsonl"):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        for line in lines:
+            line["metrics"][name] = value(file.parent.name.split("-")[0], line["round"])
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def test_the_report_of_a_loss_has_the_lower_one_win(made, tmp_path):
+    give_metric(made, "Test Loss", lambda name, number: (2 if name == "direct" else 1) / number)
+    written = write_report([made], tmp_path / "report", metric="Test Loss")
+    assert "the lowest final test loss is that of margin in 2" in written.sentence
+    assert "direct is behind margin in 2 of 2, random in 2 of 2" in written.sentence
+    rows = list(csv.DictReader((tmp_path / "report" / "saved.csv").read_text().splitlines()))
+    (ours,) = [row for row in rows if (row["strategy"], row["other"], row["noise"]) == ("direct", "margin", "0.1")]
+    assert ours["saved"] == "-inf"
+    assert float(ours["lead_high"]) < 0
+    assert "less is better" in next((tmp_path / "report").glob("*curves.svg")).read_text()
+
+
+def test_the_table_of_metrics_is_whole():
+    """Every metric of the two hosts has one way, or a reason to have none."""
+    parts = {part: (np.eye(3), np.arange(3)) for part in ("train", "val", "test")}
+    names = set(multi_class_metrics(parts, dict.fromkeys(parts, 0.0), np.arange(2)))
+    assert not HIGHER_IS_BETTER & LOWER_IS_BETTER
+    assert not NO_DIRECTION.keys() & (HIGHER_IS_BETTER | LOWER_IS_BETTER)
+    assert names <= HIGHER_IS_BETTER | LOWER_IS_BETTER | NO_DIRECTION.keys()
+
+
+@pytest.mark.labelbench
+@pytest.mark.parametrize("file", ["multi_class_metric.py", "multi_label_metric.py"])
+def test_labelbenchs_metrics_are_in_the_table(file):
+    from pathlib import Path
+
+    source = (Path(os.environ["LABELBENCH_HOME"]) / "LabelBench" / "metric" / "metric_impl" / file).read_text()
+    names = set(re.findall(r'"([A-Z][\w ]+)":', source))
+    assert len(names) > 10
+    assert names <= HIGHER_IS_BETTER | LOWER_IS_BETTER | NO_DIRECTION.keys()
+
+
+def test_metrics_without_a_direction_are_refused_or_asked_for(made, tmp_path, capsys):
+    give_metric(made, "My Distance", lambda name, number: (2 if name == "direct" else 1) / number)
+
+    def report(*options):
+        status = main(["report", str(made), "--output", str(tmp_path / "out"), *options])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    status, said = report("--metric", "Num Labeled", "--better", "higher")
+    assert status == 2
+    assert "it is what the curves are drawn against" in said
+    status, said = report("--metric", "My Distance")
+    assert status == 2
+    assert "say --better higher, or --better lower" in said
+    assert not (tmp_path / "out").exists()
+    status, said = report("--metric", "My Distance", "--better", "lower")
+    assert status == 0
+    assert "the lowest final my distance is that of margin" in said
+    assert (
+        "the highest final my distance is that of direct" in report("--metric", "My Distance", "--better", "higher")[1]
+    )
+    status, said = report("--better", "lower")
+    assert status == 2
+    assert "better the higher" in said
+
+
+SEEN = {"threshold": 40, "version_spaces": [[10, 90], [38, 41]], "known": [[3, 50], [1, 0]], "asked": [[40], [1]]}
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"known": [[3, 50], [0, 0]], "asked": [[40], [0]]},
+        {"known": [[], []], "asked": [[], []]},
+        {"threshold": None, "version_spaces": []},
+        {"threshold": None, "version_spaces": [], "known": [[], []], "asked": [[], []], "members": [0], "margin": [-1]},
+    ],
+)
+@pytest.mark.parametrize("size", [1, 145, 100_000])
+def test_rounds_without_labels_or_thresholds_are_pictured(tmp_path, missing, size):
+    bins = np.linspace(1, 0, 100).tolist()
+    seen = {**SEEN, "members": bins, "margin": bins, **missing}
+    pictures = Pictures(tmp_path)
+    found = {"num_examples": size, "classes": {"1": seen}}
+    assert pictures.draw("one", "caption", lambda: draw_selection(found, "1", "class b"))
+    assert pictures.notes == []
+
+
+OTHERS = {
+    **dict.fromkeys(
+        (".DS_Store", "Thumbs.db", "._rounds.jsonl", "._trial.json", "._direct_1.pkl"), b"\x00\x05\x16\x07"
+    ),
+    **dict.fromkeys(("._direct-seed0-0123456789.jsonl", "rounds.jsonl~", "other/other.pkl"), b"\x00\x05\x16\x07"),
+    **{"arrays.jsonl": b"[1, 2]\n[3]\n", "numbers.jsonl": b"1\n2\n", "blank.jsonl": b"\n\n{}\n", "empty.jsonl": b""},
+    **{"words.jsonl": b"hello\n", "null.jsonl": b"null\n", "deep.jsonl": b"[" * 5000, "report.jsonl.part": b"half"},
+    **{"empty/trial.json": b"", "list/trial.json": b"[1]", "other/trial.json": b'{"trial_id": "0", "score": 1}'},
+    ".ipynb_checkpoints/trial.json": b"x",
+}
+
+
+def test_other_programs_files_are_none_of_ours(made, tmp_path):
+    (trial,) = made.glob("direct-seed0-0.1-*")
+    for folder in (made, trial):
+        for name, content in OTHERS.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+    for name in ("x.jsonl", "y/rounds.jsonl", "z/trial.json", "direct_1.pkl"):
+        (made / name).mkdir(parents=True)
+    lines = (trial / "rounds.jsonl").read_text()
+    (trial / "rounds.jsonl").write_text(lines.replace("\n", "\n\n", 1) + " \n")
+    shutil.copytree(trial, trial.parent / ".hidden")
+    trials, notes = read_results([made])
+    assert notes == []
+    assert len(trials) == 18
+
+
+def test_one_damaged_trial_is_named_and_left_out(made, tmp_path, capsys):
+    broken = sorted(made.iterdir())[:7]
+    lines = (broken[0] / "rounds.jsonl").read_text().splitlines(keepends=True)
+    (broken[0] / "rounds.jsonl").write_text(lines[0] + "what?\n" + "".join(lines[1:]))
+    (broken[1] / "rounds.jsonl").write_text("[1]\n")
+    (broken[2] / "trial.json").write_bytes(b"\xff\xfe")
+    (broken[3] / "trial.json").write_text('{"dataset": "d", "strategy": 1, "seed": 1, "batch_size": 10}')
+    (broken[4] / "pool.json").unlink()
+    (broken[5] / "rounds.jsonl").unlink()
+    (broken[5] / "rounds.jsonl").mkdir()
+    (broken[6] / "rounds.jsonl").write_text('{"round": 1, "last": true, "metrics": {}, "class_accuracies": []}\n')
+    trials, notes = read_results([made])
+    assert len(trials) == 11
+    assert len(notes) == 7
+    for path, note in zip(broken, notes, strict=True):
+        assert path.name in note
+        assert note.endswith(": left out")
+    for path in set(made.iterdir()) - set(broken):
+        shutil.rmtree(path)
+    assert main(["report", str(made), "--output", str(tmp_path / "out")]) == 2
+    assert "; and 2 more" in capsys.readouterr().err
+
+
+def test_runs_that_stopped_half_way_are_said(made):
+    folder = made / "fmow"
+    folder.mkdir()
+    append_line(
+        folder / "a.jsonl.part", {"kind": "trial", "host": "labelbench", "strategy": {"strategy_name": "direct"}}
+    )
+    (folder / "direct-seed1-0123456789.jsonl").touch()
+    (folder / "direct-seed2-0123456789.jsonl.part").touch()
+    (folder / "download.part").write_text("half")
+    _, (first, second, third) = read_results([made])
+    assert "a.jsonl.part is a LabelBench run that is not finished" in first
+    assert "direct-seed1-0123456789.jsonl has no finished round yet" in second
+    assert "direct-seed2-0123456789.jsonl.part is a LabelBench run that is not finished" in third
+
+
+def test_trials_on_other_data_are_shown_apart(tmp_path):
+    for seed in (0, 1):
+        for name in ("direct", "margin"):
+            path = make_trial(tmp_path / "in", name, seed, 0.9)
+            if name == "margin":
+                pool = json.loads((path / "pool.json").read_text())
+                (path / "pool.json").write_text(
+                    json.dumps({**pool, "class_counts": [100, 20, 20, 6, 9], "classes": [*"abcde"]})
+                )
+    published(tmp_path / "in", dataset="made_up_random")
+    trials, notes = read_results([tmp_path / "in"])
+    groups = group(trials, notes)
+    assert sorted(name for one in groups for name in one.curves) == ["direct", "margin", "margin (published)"]
+    assert len(groups) == 3
+    (note,) = [note for note in notes if "different data" in note]
+    assert "145 examples of 4 classes" in note
+    assert "155 examples of 5 classes" in note
+    assert write_report([tmp_path / "in"], tmp_path / "out").page.exists()

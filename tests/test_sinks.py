@@ -5,16 +5,20 @@ import os
 import subprocess
 import sys
 import threading
+import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sweeps import SMALL, results
 
+from labelbench_direct.cli import main
 from labelbench_direct.experiment import sinks
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import Settings, run_trial
 
 TRIAL = SMALL.trials()[1]
+OPTION = "digits_imb_3:ratio=0.5"
 
 
 @pytest.fixture
@@ -75,17 +79,93 @@ def test_a_broken_sink_is_noted_and_changes_nothing(tmp_path, plain, monkeypatch
     assert results(tmp_path / "out") == plain
 
 
+class UsageError(Exception):
+    """As wandb's."""
+
+
+class StandIn(types.ModuleType):
+    """wandb, which refuses the projects that the real one refuses."""
+
+    def __init__(self, disabled=False):
+        super().__init__("wandb")
+        self.disabled, self.projects, self.modes, self.lines = disabled, [], [], []
+
+    def Settings(self, **options):  # noqa: N802
+        return options
+
+    def init(self, *, project, mode, **options):
+        if len(project) > 128 or set(project) & set("/\\#?%:"):
+            raise UsageError(f"Invalid project name {project!r}")
+        self.projects.append(project)
+        self.modes.append(mode)
+        return self
+
+    def log(self, line, step):
+        self.lines.append(step)
+
+    def finish(self):
+        self.lines.append(None)
+
+
+def feed_wandb(dataset, tmp_path):
+    with sinks.Sinks(("wandb",), replace(TRIAL, dataset=dataset), tmp_path, []) as fed:
+        fed.write({"round": 1, "metrics": {"Num Labeled": 12}})
+    return fed.notes
+
+
+DATASETS = ["digits_imb_3:ratio=0.1", "digits_imb_3:ratio=0.2", "folder:path=C:\\a#b?", "folder:path=/birds,size=8%"]
+DATASETS += [f"folder:path={letter * 300}" for letter in "ab猫狗"]
+
+
+def test_wandb_takes_every_data_set_for_a_project_of_its_own(tmp_path, monkeypatch):
+    wandb = StandIn()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    for dataset in ["digits", *DATASETS]:
+        assert feed_wandb(dataset, tmp_path) == []
+    assert wandb.projects[0] == "labelbench-direct digits"
+    assert len(set(wandb.projects)) == 1 + len(DATASETS)
+    assert wandb.lines == [1, None] * (1 + len(DATASETS))
+
+
+def test_wandb_that_keeps_nothing_is_said(tmp_path, monkeypatch):
+    wandb = StandIn(disabled=True)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    (note,) = feed_wandb("digits", tmp_path)
+    assert note == "nothing is logged to wandb: it is disabled, by WANDB_MODE or its own settings; the results are " \
+        "whole without it"  # fmt: skip
+    assert wandb.lines == []
+
+
+def test_wandb_is_offline_where_nothing_else_is_said(tmp_path, monkeypatch):
+    wandb = StandIn()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    for mode in ("", "online"):
+        monkeypatch.setenv("WANDB_MODE", mode)
+        feed_wandb("digits", tmp_path)
+    assert wandb.modes == ["offline", "online"]
+
+
+def test_trials_of_before_are_not_said_to_be_logged(tmp_path, capsys):
+    command = ["compare", "--dataset", "digits_imb_3", "--strategies", "random", "--seeds", "1", "--rounds", "1"]
+    command += ["--workers", "1", "--output", str(tmp_path)]
+    assert main(command) == 0
+    assert "logged" not in capsys.readouterr().err
+    assert main([*command, "--sinks", "wandb"]) == 0
+    assert "1 trials were finished before: nothing of them is logged to wandb now" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "files"), [("tensorboard", "tensorboard/*/events*"), ("wandb", "wandb/*run*/*.wandb")]
 )
-def test_real_sinks_write_their_files(tmp_path, plain, name, files):
-    """In a process of its own: what they import warns a lot."""
+def test_real_sinks_write_their_files(tmp_path, name, files):
+    """In a process of its own: what they import warns a lot. The data set is one whose name W&B refuses."""
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not installed: pip install 'labelbench-direct[logging]'")
     code = (
-        "import sys; from pathlib import Path; from sweeps import SMALL\n"
+        "import sys; from dataclasses import replace; from pathlib import Path; from sweeps import SMALL\n"
         "from labelbench_direct.experiment.trial import Settings, run_trial\n"
-        f"outcome = run_trial(SMALL.trials()[1], Path({str(tmp_path / 'out')!r}), Settings(sinks=({name!r},)))\n"
+        f"trial = replace(SMALL.trials()[1], dataset={OPTION!r})\n"
+        f"outcome = run_trial(trial, Path({str(tmp_path / 'out')!r}), Settings(sinks=({name!r},)))\n"
         "assert outcome.notes == (), outcome.notes"
     )
     paths = [str(Path(__file__).parent), *filter(None, sys.path)]
@@ -93,4 +173,5 @@ def test_real_sinks_write_their_files(tmp_path, plain, name, files):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "out").glob(files))
-    assert results(tmp_path / "out") == plain
+    run_trial(replace(TRIAL, dataset=OPTION), tmp_path / "plain", Settings())
+    assert results(tmp_path / "out") == results(tmp_path / "plain")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import resource
 import socket
 import subprocess
@@ -17,12 +18,12 @@ import pytest
 from sweeps import SMALL, results, wait_for_end
 
 import labelbench_direct.experiment.trial as trial_module
-from labelbench_direct.experiment import leases, locks
+from labelbench_direct.experiment import leases, local, locks
 from labelbench_direct.experiment.leases import Lease, LeaseLostError
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
 from labelbench_direct.experiment.sweep import run_sweep
-from labelbench_direct.experiment.trial import Settings, is_finished, run_trial
+from labelbench_direct.experiment.trial import Settings, run_trial
 
 TRIAL = SMALL.trials()[0]
 
@@ -322,7 +323,7 @@ def test_a_lease_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "write", write)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"could not write \(No space left on device\): '.*lease\.1'"):
         Lease.acquire(folder)
     assert not list(folder.iterdir())
 
@@ -429,24 +430,43 @@ def test_a_disk_error_stops_the_sweep(tmp_path):
     assert engine.closed
 
 
-def test_a_killed_worker_is_replaced(whole, tmp_path):
-    """One worker is killed in the middle; the sweep says so and ends with the same bytes."""
-    import signal
-
-    engine = LocalEngine(tmp_path, Settings(), workers=1)
-    notes, killed = [], False
-    for progress in run_sweep(SMALL.trials()[:2], tmp_path, engine):
+def test_a_killed_worker_costs_its_own_trial_an_attempt_and_no_other(whole, tmp_path):
+    """One of two is killed; the sweep says so once and ends with the same bytes."""
+    engine = LocalEngine(tmp_path, Settings(), workers=2)
+    trials, notes, killed = SMALL.trials()[:2], [], False
+    for progress in run_sweep(trials, tmp_path, engine):
         notes += progress.notes
-        if not killed and progress.rounds:
-            (worker,) = engine._executor._processes
-            os.kill(worker, signal.SIGKILL)
+        if engine._workers and not killed:
+            engine._workers[0].process.kill()  # while it still imports what it needs
             killed = True
-    if killed and notes:
-        assert "its process was lost" in notes[0]
-    expected = {name: content for name, content in results(whole).items() if name.split("/")[0] in
-                {trial.identifier for trial in SMALL.trials()[:2]}}  # fmt: skip
+    assert notes == [f"{trials[0].identifier}: its process was lost; it goes on from its last finished round"]
+    names = {trial.identifier for trial in trials}
+    expected = {name: content for name, content in results(whole).items() if name.split("/")[0] in names}
     assert results(tmp_path) == expected
-    assert all(is_finished(tmp_path / trial.identifier) for trial in SMALL.trials()[:2])
+
+
+def test_what_a_trial_raises_arrives_whatever_it_is(tmp_path, monkeypatch):
+    class OwnError(Exception):
+        """Of a class that cannot be pickled."""
+
+    errors = {OwnError("of its own"): "OwnError: of its own", ValueError("bad"): "bad", SystemExit(3): "3"}
+    for error, text in errors.items():
+        monkeypatch.setattr(local, "run_trial", lambda *_, error=error: (_ for _ in ()).throw(error))
+        arrived = pickle.loads(pickle.dumps(local._attempt(TRIAL, tmp_path, Settings())))
+        assert type(arrived) is (RuntimeError if isinstance(error, OwnError) else type(error))
+        assert str(arrived) == text
+
+
+def test_a_runner_that_forgets_to_close_ends_with_its_script(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from sweeps import SMALL\n"
+        "from labelbench_direct.experiment.local import LocalEngine\n"
+        "from labelbench_direct.experiment.trial import Settings\n"
+        "LocalEngine(Path(sys.argv[1]), Settings(), workers=1).submit(SMALL.trials()[0])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(command, env=environment, timeout=120, check=False).returncode == 0
 
 
 RUNNER = """

@@ -12,8 +12,8 @@ _MEMBERSHIP, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int:
-    """The cores that the process is bound to (``taskset``, Slurm, PYTHON_CPU_COUNT), or fewer where its control group
-    has a quota of their time (Docker, Kubernetes, systemd); a part of a core counts as one. At least 1.
+    """The cores that the process is bound to (``taskset``, Slurm; from Python 3.13 on PYTHON_CPU_COUNT), or fewer where
+    its control group has a quota of their time (Docker, Kubernetes, systemd); a part of a core counts as one.
     """
     return max(1, math.ceil(min(_bound_to(), _quota())))
 

@@ -57,9 +57,9 @@ class Lease:
         try:
             owner = {"host": socket.gethostname(), "pid": os.getpid(), "machine": _machine() if lock(file) else None}
             os.write(file, json.dumps(owner).encode())
-        except BaseException:
+        except OSError as error:
             lease._remove()
-            raise
+            raise OSError(error.errno, f"could not write ({error.strerror})", str(path)) from error
         if not lease.is_held():
             lease._remove()
             return None
@@ -94,8 +94,10 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self.is_held():
-            with contextlib.suppress(OSError):  # a full disk: without its lock the lease is free as well
-                self._path.write_text("free", encoding="utf-8")
+            with contextlib.suppress(OSError):  # without its lock it is free as well
+                os.lseek(self._file, 0, os.SEEK_SET)
+                os.write(self._file, b"free")  # in the place of what is there: a full disk has room for that
+                os.ftruncate(self._file, len(b"free"))
         self._stop_beating()
 
     def _stop_beating(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from labelbench_direct.experiment.names import project_name
 from labelbench_direct.experiment.schema import Trial
 
 _PATIENCE = 30.0  # seconds that a trial waits for its sinks at its end
@@ -44,15 +45,17 @@ def _wandb(trial: Trial, path: Path) -> Feed:
     import wandb
 
     run = wandb.init(
-        project=f"labelbench-direct {trial.dataset}",
+        project=project_name(f"labelbench-direct {trial.dataset}"),
         name=trial.identifier,
         id=trial.identifier,
         config=asdict(trial),
         dir=str(path.parent),
-        mode=os.environ.get("WANDB_MODE", "offline"),
+        mode=os.environ.get("WANDB_MODE") or "offline",
         resume="allow",
         settings=wandb.Settings(silent=True, console="off"),
     )
+    if run.disabled:
+        raise NotLoggingError("it is disabled, by WANDB_MODE or its own settings")
 
     def feed(line: Line | None) -> None:
         if line is None:
@@ -69,6 +72,10 @@ SINKS: dict[str, Callable[[Trial, Path], Feed]] = {"tensorboard": _tensorboard, 
 def _scalars(line: Line) -> dict[str, float]:
     seconds = {f"seconds/{name}": value for name, value in line.get("seconds", {}).items()}
     return {name: value for name, value in {**line["metrics"], **seconds}.items() if value is not None}
+
+
+class NotLoggingError(RuntimeError):
+    """A sink takes lines and keeps none."""
 
 
 class Sinks:
@@ -117,5 +124,7 @@ class Sinks:
                     return
         except ImportError as error:
             self._notes[name] = f"no {name}: {error} (pip install 'labelbench-direct[logging]'); results are whole"
+        except NotLoggingError as error:
+            self._notes[name] = f"nothing is logged to {name}: {error}; the results are whole without it"
         except BaseException as error:  # a sink must never be able to stop a trial
             self._notes[name] = f"{name} stopped: {error!r}; the results are whole without it"

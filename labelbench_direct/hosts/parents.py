@@ -7,25 +7,23 @@ import multiprocessing.connection
 import os
 import threading
 import time
-from typing import Any
 
 _LOOK = 1.0  # seconds between two looks at who the parent is
 
 
-def end_with_parent(parent: int, *signs: Any) -> None:
-    """End this process, whatever it is doing, once ``parent`` is no longer its parent or one of ``signs``, connections,
-    is readable.
+def end_with_parent(parent: int) -> None:
+    """End this process, whatever it is doing, soon after ``parent``, which has started it.
 
-    On Windows, where a process keeps its dead parent's id, multiprocessing's own watch of the parent tells.
+    On Windows, where a process keeps its dead parent's id, multiprocessing's own watch of the parent tells; elsewhere
+    that can be kept open by what the parent had forked.
     """
     started_by = multiprocessing.parent_process()
-    watched = [*signs, *([started_by.sentinel] if started_by else [])]
 
     def watch() -> None:
         while os.getppid() == parent:
-            if not watched:
+            if started_by is None:
                 time.sleep(_LOOK)
-            elif multiprocessing.connection.wait(watched, _LOOK):
+            elif multiprocessing.connection.wait([started_by.sentinel], _LOOK):
                 break
         os._exit(1)
 

@@ -112,7 +112,7 @@ def leads(one: Group, looks: Styles, metric: str) -> Figure | None:
     axes.axvline(0, color="#666666", linewidth=0.8)
     axes.set_yticks(range(len(known)), [shown[name] for name in reversed(known)])
     axes.set_ylim(-0.6, len(known) - 0.4)
-    axes.set_xlabel(f"Mean lead of {shown[one.leader]}\n{_metric_label(one.curves, metric)}", fontsize=9)
+    figure.supxlabel(f"Mean lead of {shown[one.leader]}\n{_metric_label(one.curves, metric)}", fontsize=9)
     axes.grid(axis="x", alpha=0.25, linewidth=0.5)
     return figure
 

@@ -20,6 +20,7 @@ HIGHER_IS_BETTER = frozenset(
         BALANCED_TEST,
         *(f"{end} Class {part} Accuracy" for end in ("Min", "Max") for part in _CLASS_PARTS),
         RAREST,
+        "Total Number of Positive",  # with one class an example it is the number of labels, and all are level
     ]
 )
 LOWER_IS_BETTER = frozenset(
@@ -32,7 +33,6 @@ LOWER_IS_BETTER = frozenset(
 NO_DIRECTION = {
     "Num Labeled": "it is what the curves are drawn against",
     "Epoch": "it counts the rounds",
-    "Total Number of Positive": "with one class an example it is the number of labels",
 }
 
 

@@ -50,7 +50,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; border-top: 1px solid #ddd; paddin
 h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
 .finding { font-size: 1.1rem; border-left: 4px solid #0072B2; padding: .25rem .75rem; margin: 1rem 0; }
 .notes, figcaption, .note, footer { color: #555; font-size: .85rem; }
-.notes li { overflow-wrap: anywhere; }
+h2, p, li, figcaption { overflow-wrap: anywhere; }
 .pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
 figure { margin: 0; break-inside: avoid; }
 figure img { width: 100%; max-width: 560px; height: auto; display: block; margin: 0 auto; }

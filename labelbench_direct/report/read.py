@@ -217,11 +217,11 @@ def _read_labelbench_lines(file: Path) -> TrialResult | None:
     """
     if file.suffix == PART:
         raise ValueError(f"{file} is a LabelBench run that is not finished: it is still running, or stopped half-way")
-    header, *lines = read_lines(file)
+    header, *lines = read_lines(file) or [{}]
     if "selected_by" in header:
         return None
     if not lines:
-        raise ValueError(f"{file} has no finished round")
+        raise ValueError(f"{file} has no finished round yet")
     try:
         model, embedding = _name(header["model"]), _name(header.get("embed_model", {"name": "none"}))
         setting = Setting(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelbench_direct.report.drawing import shortened
+from labelbench_direct.report.drawing import shortened, wrapped
 from labelbench_direct.report.figures import new_figure
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def draw_selection(selection: dict[str, Any], k: str, name: str) -> Figure:
         if seen["threshold"] is not None:
             axes.axvline(seen["threshold"], color=_THRESHOLD, linewidth=1.2, linestyle="--", zorder=5)
     truth.set_xlim(0, end)
-    spaces.set_xlabel(f"Position in the order of {name}, 0 to {end:,} of {size:,}", fontsize=9)
+    spaces.set_xlabel(wrapped(f"Position, 0 to {end:,} of {size:,}, in the order of {name}", 62), fontsize=9)
     return figure
 
 

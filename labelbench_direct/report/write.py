@@ -63,7 +63,7 @@ def write_report(
     write_tables(groups, folder, metric)
     names = list(dict.fromkeys(name for one in groups for name in one.curves))
     pictures = Pictures(folder)
-    sections = _Sections(pictures, figures.styles(names), metric, _file_names([one.setting for one in groups]))
+    sections = _Sections(pictures, figures.styles(names), metric, file_names([one.setting for one in groups]))
     shown = [sections.setting(one) for one in groups]
     shown += [sections.noise(family) for family in families(groups) if len(family) > 1]
     if pictured is not None:
@@ -95,7 +95,7 @@ def _choose_trial(groups: Sequence[Group], wanted: str | None) -> TrialResult | 
     return found[0]
 
 
-def _file_names(settings: Sequence[Setting]) -> dict[Setting, str]:
+def file_names(settings: Sequence[Setting]) -> dict[Setting, str]:
     """The beginning of the names of each setting's pictures, no two the same."""
     stems = {setting: file_stem(setting.title) for setting in settings}
     counts = Counter(stems.values())

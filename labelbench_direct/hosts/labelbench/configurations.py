@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import site
 import sys
+import sysconfig
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,13 +14,15 @@ KINDS = ("strategy", "model", "embed_model", "trainer", "corrupter")
 
 
 def own_folder() -> Path:
-    """Where this package's ``configs/`` is: beside the package in a clone, under the prefix where it was installed."""
-    clone = Path(__file__).resolve().parents[3] / "configs"
-    return (
-        clone
-        if (clone / "strategy" / "direct.json").is_file()
-        else Path(sys.prefix) / "share" / "labelbench-direct" / "configs"
-    )
+    """Where this package's ``configs/`` is: beside the package in a clone; else where pip puts data, which differs
+    between environments, ``--user``, ``--target`` and Debian.
+    """
+    packages = Path(__file__).resolve().parents[3]
+    if (packages / "configs" / "strategy" / "direct.json").is_file():
+        return packages / "configs"
+    prefixes = (sys.prefix, sysconfig.get_path("data"), site.getuserbase(), str(packages))
+    places = [Path(prefix) / "share" / "labelbench-direct" / "configs" for prefix in prefixes]
+    return next((place for place in places if place.is_dir()), places[0])
 
 
 def find_configuration(kind: str, name: str, checkout: Path = Path()) -> Path:
