@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from labelbench_direct.core.checks import check_choice, check_count
-from labelbench_direct.experiment.noise import Noise, check_classes, check_noise, read_noise
+from labelbench_direct.experiment.noise import Noise, check_fits, check_noise, read_noise
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data.catalog import load
 from labelbench_direct.hosts.embedded.pool import Pool
@@ -29,13 +29,14 @@ Host = Literal["embedded", "labelbench"]
 DATA_DIR = "data"
 OPTIONAL = ("title", "host", "data_dir")
 """Keys that a file may leave out."""
-UNIFORM_ONLY = "noise by confusion matrix is the embedded host's: with the host labelbench noise must be numbers"
+UNIFORM_ONLY = "noise by confusion matrix or annotators is the embedded host's: with the host labelbench noise must be numbers"
 
 
 @dataclass(frozen=True)
 class Trial:
     """One strategy on one data set with one seed. ``strategy``: LabelBench's configuration of it. ``noise``: a share,
-    or the rows of a confusion matrix, as JSON has them.
+    the rows of a confusion matrix, as JSON has them,
+    or ``given``.
     """
 
     dataset: str
@@ -43,7 +44,7 @@ class Trial:
     trainer: dict[str, Any]
     strategy: dict[str, Any]
     seed: int
-    noise: float | list[list[float]]
+    noise: float | list[list[float]] | str
     batch_size: int
     rounds: int
     host: Host = "embedded"
@@ -120,7 +121,7 @@ class Experiment:
         check_settings(self.model, self.trainer)  # before data are looked for
         pool = Pool(load(self.dataset, self.data_dir or DATA_DIR))
         for level in self.noise:
-            check_classes(level, self.dataset, pool.get_classnames())
+            check_fits(level, self.dataset, pool.get_classnames(), pool.data.train.given is not None)
         make_trainer(self.model, self.trainer, pool, 0, None)
         if self.batch_size > len(pool):
             raise ValueError(
@@ -132,9 +133,9 @@ class Experiment:
     def for_labelbench(self, checkout: Path) -> Experiment:
         """The same with the contents of the configuration files that model and trainer name.
 
-        Raises FileNotFoundError or ValueError where one of them cannot be read, ValueError for confusion matrices.
+        Raises FileNotFoundError or ValueError where one of them cannot be read, ValueError for other noise than shares.
         """
-        if any(isinstance(level, tuple) for level in self.noise):
+        if any(not isinstance(level, (int, float)) for level in self.noise):
             raise ValueError(UNIFORM_ONLY)
         model = expand("model", self.model, checkout)
         if "embed_model" in self.model:
@@ -159,7 +160,7 @@ class Experiment:
         ]
 
 
-def _as_json(noise: Noise) -> float | list[list[float]]:
+def _as_json(noise: Noise) -> float | list[list[float]] | str:
     return [list(row) for row in noise] if isinstance(noise, tuple) else noise
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 
-def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one JSON line and wait until it is on disk. Where that fails the file is as it was before.
+def append_line(path: Path, record: dict[str, Any], *, wait: bool = True) -> None:
+    """Append one JSON line and, but for lines that may be lost, ``wait`` until it is on disk. Where that fails the file
+    is as it was before.
 
     Raises OSError naming the file, for instance when the disk is full.
     """
@@ -22,7 +23,8 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
             written = 0
             while written < len(line):
                 written += os.write(file, line[written:])
-            os.fsync(file)
+            if wait:
+                os.fsync(file)
         except OSError as error:
             os.ftruncate(file, size)
             raise OSError(
@@ -33,7 +35,7 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
             ) from error
     finally:
         os.close(file)
-    if is_new:
+    if is_new and wait:
         _sync_folder(path.parent)
 
 

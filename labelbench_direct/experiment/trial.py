@@ -39,6 +39,10 @@ class Settings:
     keep_models: bool = False
     labelbench_home: str | None = None
     data_folder: str | None = None
+    selections: bool = True
+    """Whether each round's line says what DIRECT found, for the report's pictures of it."""
+    data_digest: str | None = None
+    """Of the file of features that the trials began with."""
 
 
 @dataclass(frozen=True)
@@ -146,22 +150,24 @@ def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[st
     """Run the rounds that are missing; notes for the user."""
     past = read_lines(path / ROUNDS)
     bench = make_bench(trial, settings.labelbench_home, settings.data_folder)
+    if settings.data_digest and bench.about.get("digest", "") != settings.data_digest:
+        raise ValueError(f"the file of {trial.dataset} has changed since the command began: bring it back")
     with Sinks(settings.sinks, trial, path, past) as sinks:
-        for done in _rounds(trial, bench, past):
+        for done in _rounds(trial, bench, past, settings):
             if done.number == len(past) + 1:
                 _note_pool(path / POOL, _describe_pool(bench))
             if settings.keep_models:
                 _keep_model(done, path)
             lease.check()
             seconds = {"select": round(done.select_seconds, 4), "train": round(done.train_seconds, 4)}
-            append_line(path / TIMES, {"round": done.number, **seconds})
+            append_line(path / TIMES, {"round": done.number, **seconds}, wait=False)
             record = _record(done)
             append_line(path / ROUNDS, record)  # from here on the round is done
             sinks.write({**record, "seconds": seconds})
     return sinks.notes
 
 
-def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]]) -> Iterator[Round]:
+def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]], settings: Settings) -> Iterator[Round]:
     return run_rounds(
         bench.pool,
         bench.trainer,
@@ -171,6 +177,7 @@ def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]]) -> Iterator[
         trial.rounds,
         past=[PastRound(np.array(line["indices"], dtype=np.int64), line["random_state"]) for line in past],
         random_state=bench.random_state,
+        describe=settings.selections,
     )
 
 
@@ -200,7 +207,7 @@ def _describe_pool(bench: Bench) -> dict[str, Any]:
     """How large the pool is, and how many examples of each class it truly has."""
     (truth,) = bench.trainer.retrieve_inputs([ALInput.TRAIN_LABEL])
     counts = truth.sum(axis=0).astype(int).tolist()
-    return {"examples": len(truth), "classes": list(map(str, bench.classnames)), "class_counts": counts}
+    return {"examples": len(truth), "classes": list(map(str, bench.classnames)), "class_counts": counts, **bench.about}
 
 
 def _note_pool(file: Path, pool: dict[str, Any]) -> None:

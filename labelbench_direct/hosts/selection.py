@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from labelbench_direct.core.order import class_order, margin_score
+from labelbench_direct.core.order import margin_score, permutation
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import ALInput, Dataset, Strategy, Trainer, labeled_indices, labeled_labels
 from labelbench_direct.session import DirectSession
@@ -29,6 +29,7 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
     if not isinstance(session, DirectSession):
         return None
     scores, truth = trainer.retrieve_inputs([ALInput.TRAIN_PRED, ALInput.TRAIN_LABEL])
+    highest = scores.max(axis=1)
     true_labels = truth.argmax(axis=1)
     known, known_labels = labeled_indices(pool), labeled_labels(pool)
     asked = np.fromiter(session.told, dtype=np.int64)
@@ -37,7 +38,7 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
     classes = np.sort(np.argsort(counts, kind="stable")[:MOST_CLASSES]).tolist()
 
     def along(k: int) -> dict[str, Any]:
-        order = class_order(scores, k)
+        order = permutation(scores[:, k], highest)
         positions = np.empty_like(order)
         positions[order] = np.arange(len(order))
         edges = np.linspace(0, len(order), min(BINS, len(order)) + 1).astype(np.int64)

@@ -18,14 +18,23 @@ Rounding = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Part:
-    """Examples, (n, D) float32 in 0..1 or (n, H, W, 3) uint8 images, and their true labels (n,)."""
+    """Examples, (n, D) floats or (n, H, W, 3) uint8 images, and their true labels (n,)."""
 
     inputs: NDArray[Any]
     labels: Indices
+    given: Indices | None = None
+    """(n, A): the labels that annotators really gave, -1 where one gave none; None where nobody knows."""
 
     def of(self, indices: Indices) -> Part:
         """Some of the examples."""
-        return Part(self.inputs[indices], self.labels[indices])
+        given = None if self.given is None else self.given[indices]
+        return Part(self.inputs[indices], self.labels[indices], given)
+
+    def merged(self, num_classes: int) -> Part:
+        """The same with the labels from ``num_classes - 1`` on as one."""
+        last = num_classes - 1
+        given = None if self.given is None else np.minimum(self.given, last)
+        return Part(self.inputs, np.minimum(self.labels, last), given)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Data:
     """Of inputs (n, D) that are grey images, row by row."""
     notes: tuple[str, ...] = ()
     """What a user should hear about them."""
+    digest: str = ""
+    """Of the contents of a file that a user may change; empty for data whose files are checked."""
 
     @property
     def num_classes(self) -> int:
@@ -53,7 +64,7 @@ class Data:
         return float(counts.min() / counts.max())
 
 
-def split(name: str, whole: Part, classnames: tuple[str, ...]) -> Data:
+def split(name: str, whole: Part, classnames: tuple[str, ...], digest: str = "") -> Data:
     """70% pool, 10% validation, 20% test of every class, always the same."""
     rng = np.random.default_rng(0)
     parts: list[list[Indices]] = [[], [], []]
@@ -63,16 +74,14 @@ def split(name: str, whole: Part, classnames: tuple[str, ...]) -> Data:
         for part, indices in zip(parts, np.split(members, cuts), strict=True):
             part.append(indices)
     val, test, train = (whole.of(rng.permutation(np.concatenate(part))) for part in parts)
-    return Data(name, train, val, test, classnames)
+    return Data(name, train, val, test, classnames, digest=digest)
 
 
 def merge(data: Data, num_classes: int) -> Data:
     """The first K - 1 classes, and the rest as the last one."""
     if not 2 <= num_classes <= data.num_classes:
         raise ValueError(f"{data.name!r}: K in _imb_K must be in 2..{data.num_classes}, got {num_classes}")
-    train, val, test = (
-        replace(part, labels=np.minimum(part.labels, num_classes - 1)) for part in (data.train, data.val, data.test)
-    )
+    train, val, test = (part.merged(num_classes) for part in (data.train, data.val, data.test))
     return replace(data, train=train, val=val, test=test, classnames=(*data.classnames[: num_classes - 1], "others"))
 
 
