@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from labelbench_direct.core.checks import check_count
+from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.embedded.config import check_flag, check_number
 from labelbench_direct.hosts.embedded.models.network import Network, Training
@@ -17,12 +18,14 @@ from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.training.passive import PassiveTrainer
 
 Parameters = NDArray[np.float64]
+Weighting: TypeAlias = Literal["torch", "example"]
 
 
 @dataclass(frozen=True)
 class Lbfgs:
     """How to train a linear head. ``weight_decay``: half of it times the squared norm of weights and biases is added to
-    the loss, so that there is one minimum. ``max_iterations``: a bound that is far away.
+    the loss, so that there is one minimum. ``class_weights``: weight by inverse class frequency. ``weighting``: what
+    class weights do where labels are smoothed, see ``LbfgsTrainer``. ``max_iterations``: a bound that is far away.
 
     Raises ValueError or TypeError, naming the field.
     """
@@ -30,11 +33,13 @@ class Lbfgs:
     weight_decay: float = 0.01
     class_weights: bool = True
     label_smoothing: float = 0.0
+    weighting: Weighting = "torch"
     max_iterations: int = 1000
 
     def __post_init__(self) -> None:
         check_number(self.weight_decay, "weight_decay", least=1e-8)
         check_number(self.label_smoothing, "label_smoothing", least=0, most=1)
+        check_choice(self.weighting, "weighting", get_args(Weighting))
         check_flag(self.class_weights, "class_weights")
         check_count(self.max_iterations, "max_iterations", least=1)
 
@@ -42,11 +47,15 @@ class Lbfgs:
 class LbfgsTrainer(PassiveTrainer):
     """``PassiveTrainer`` for a linear model of arrays, whose training has no randomness: it finds the minimum of
 
-        sum_i w_i CE_i / sum_i w_i + weight_decay / 2 |parameters|^2
+        - sum_i sum_c t_ic log p_ic / sum_i w(y_i) + weight_decay / 2 |parameters|^2
 
-    over the labeled examples i, CE_i being the cross entropy against the label smoothed by ``label_smoothing``, and w_i
-    the inverse frequency of its label, or 1. (torch's ``cross_entropy`` with both weights by the *predicted* class
-    where it smooths, which lets a class of one label take over.)
+    over the labeled examples i with labels y_i, w(c) being 1 / (labels of class c), or 1 without class weights.
+
+    With ``weighting="torch"``, t_ic = w(c) ((1 - s) [c = y_i] + s / K) as in torch's ``cross_entropy``, s being
+    ``label_smoothing``: the share that an example gives away to a rare class has the rare class's weight. That is much
+    more than the example's own: with K 2 and classes 1:99, 10% smoothing asks every example of the common class to be
+    called rare with probability .84. With ``weighting="example"``, t_ic = w(y_i) (...): all of an example has the
+    weight of its own label. Without smoothing or class weights the two are the same.
     """
 
     def __init__(self, options: Lbfgs, pool: Pool, seed: int, device: torch.device, network: Network) -> None:
@@ -85,11 +94,13 @@ class _Objective:
         self._decay = options.weight_decay
         targets = torch.full((num_classes, len(labels)), options.label_smoothing / num_classes, dtype=torch.float64)
         targets[torch.from_numpy(labels), torch.arange(len(labels))] += 1 - options.label_smoothing
-        weights = np.ones(len(labels))
+        of_class = np.ones(num_classes)
         if options.class_weights:
-            weights = 1 / np.bincount(labels, minlength=num_classes)[labels]
-        self._weights = torch.from_numpy(weights / weights.sum())
-        self._targets = targets * self._weights
+            of_class = 1 / np.maximum(np.bincount(labels, minlength=num_classes), 1)
+        of_example = torch.from_numpy(of_class[labels])
+        weights = torch.from_numpy(of_class)[:, None] if options.weighting == "torch" else of_example
+        self._targets = targets * weights / of_example.sum()
+        self._weights = self._targets.sum(dim=0)
 
     def shaped(self, parameters: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
         whole = torch.from_numpy(parameters)
