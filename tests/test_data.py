@@ -11,6 +11,7 @@ import pytest
 
 from labelbench_direct.hosts.embedded import load
 from labelbench_direct.hosts.embedded.data import catalog, files
+from labelbench_direct.hosts.embedded.data.catalog import loaded
 from labelbench_direct.hosts.embedded.data.pairs import pairs as pairs_of
 from labelbench_direct.hosts.embedded.data.parts import long_tail
 
@@ -50,7 +51,7 @@ def evenly(num_classes, per_class):
 
 @pytest.fixture(autouse=True)
 def _forget():
-    load.cache_clear()
+    loaded.cache_clear()
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_imbalanced_data_are_those_of_table_1(cifar10, monkeypatch):
     assert data.train.labels.tolist() == np.minimum(evenly(10, 20), 1).tolist()
     assert data.classnames == ("thing 0", "others")
     for wrong in ((199, 0.1111), (200, 0.1250)):
-        load.cache_clear()
+        loaded.cache_clear()
         monkeypatch.setattr(catalog, "TABLE_1", {"cifar10_imb_2": wrong})
         with pytest.raises(ValueError, match=r"has 200 examples and imbalance ratio 0.1111, the paper's \(Table 1\)"):
             load("cifar10_imb_2", cifar10)
@@ -155,7 +156,7 @@ def test_pairs_of_digits_are_a_hundred_classes_and_no_part_shares_a_digit():
         left, right = (labels[[number for _, number in side]] for side in found)
         assert np.array_equal(10 * left + right, part.labels)
         assert len(set(zip(*found, strict=True))) == 100 * per_class, "no pair is there twice"
-    load.cache_clear()
+    loaded.cache_clear()
     assert np.array_equal(load("mnist5k_pairs").train.inputs, pairs.train.inputs)
 
 
@@ -239,7 +240,7 @@ def test_absent_files_say_what_to_get_and_where_to_put_it(tmp_path, name, messag
 def test_half_a_file_is_never_taken_for_whole(request, dataset, file):
     folder = request.getfixturevalue(dataset)
     load(dataset, folder)
-    load.cache_clear()
+    loaded.cache_clear()
     whole = (folder / file).read_bytes()
     (folder / file).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"is incomplete or damaged, its MD5 is not the published .* again"):

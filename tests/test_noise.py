@@ -14,6 +14,7 @@ from labelbench_direct.experiment.schema import Experiment, read_experiment
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import Settings, run_trial
 from labelbench_direct.hosts.embedded import load
+from labelbench_direct.hosts.embedded.data.catalog import loaded
 from labelbench_direct.report.groups import families, group
 from labelbench_direct.report.read import read_results
 
@@ -202,7 +203,7 @@ def test_the_data_folder_is_stated_in_the_file_or_by_the_command(tmp_path, capsy
     assert main([*run, "stated"]) == 0
     assert "1 of 40 images in" in capsys.readouterr().err, "what is left out is said"
     (tmp_path / "here").rename(tmp_path / "moved")
-    load.cache_clear()
+    loaded.cache_clear()
     capsys.readouterr()
     assert f"there is no {tmp_path}/here/birds/labels.csv" in refused(capsys, *run[1:], "given")
     assert main([*run, "given", "--data-dir", "moved"]) == 0
@@ -218,7 +219,7 @@ def test_an_unfinished_trial_does_not_go_on_with_other_data(tmp_path):
     rounds.write_bytes(rounds.read_bytes().splitlines(keepends=True)[0])
     (tmp_path / "data" / "birds").rename(tmp_path / "old")
     write_folder(tmp_path / "data" / "birds", count=80)
-    load.cache_clear()
+    loaded.cache_clear()
     with pytest.raises(ValueError, match=r"the data are not those of .*pool.json, with which the trial began"):
         run_trial(trial, tmp_path, settings)
     assert len(read_lines(rounds)) == 1

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from labelbench_direct.experiment.schema import Experiment, Trial, read_experiment
 
-FIRST = ("direct", "direct_explore", "random", "margin", "confidence", "entropy", "most_likely_positive", "galaxy")
-"""The strategies whose trials come first, those of DIRECT at its usual B_parallel."""
+FIRST = ("direct", "direct_explore", "random", "margin", "galaxy")
+SECOND = (*FIRST, "confidence", "entropy", "badge")
+"""The strategies whose trials come first, and those that come after them; DIRECT first at its usual B_parallel."""
 _USUAL = {"strategy_name": "direct", "B1": 5}
 _SEEDS = 5
 """Seeds of one block: a page of few seeds in all settings is worth more than one of all seeds in few."""
@@ -36,8 +37,8 @@ def ordered_trials(experiments: Sequence[Experiment]) -> list[Trial]:
 
 
 def _rank(trial: Trial) -> int:
-    """0 for what comes first, 1 for DIRECT at other B_parallel, 2 for the other strategies; an MLP takes longer."""
+    """0 for what comes first. Images and MLPs take many times as long as a linear head on features."""
     name = trial.strategy["strategy_name"]
-    if name == "direct" and trial.strategy != _USUAL:
-        return 1
-    return 0 if name in FIRST and trial.model["name"] == "linear" else 2
+    is_first = name in FIRST and (name != "direct" or trial.strategy == _USUAL)
+    is_quick = trial.model["name"] == "linear" and trial.dataset.startswith("features")
+    return (0 if is_first else 1 if name in SECOND else 2) + (0 if is_quick else 2)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from labelbench_direct.core.types import Indices
-from labelbench_direct.experiment.schema import DATA_DIR, UNIFORM_ONLY, Trial
 from labelbench_direct.experiment.noise import GIVEN, check_fits
+from labelbench_direct.experiment.schema import DATA_DIR, UNIFORM_ONLY, Trial
 from labelbench_direct.hosts.corrupters import Corrupter, given_noise, make_corrupter
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data.catalog import load
@@ -80,6 +80,10 @@ def _embedded(trial: Trial, data_folder: str) -> Bench:
     strategy = STRATEGIES[trial.strategy["strategy_name"]](trial.strategy, pool, rng)
     first = first_batch(len(pool), trial.batch_size, trial.seed)
     about: dict[str, Any] = {"labels": pool.label_quality()}
+    given = pool.data.train.given
+    if trial.noise == GIVEN and given is not None:
+        wrong = (given >= 0) & (given != pool.data.train.labels[:, None])
+        about["expected_wrong"] = float((wrong.sum(axis=1) / (given >= 0).sum(axis=1)).mean())
     if pool.data.digest:
         about["digest"] = pool.data.digest
     return Bench(pool, trainer, strategy, first, GeneratorState(rng), pool.get_classnames(), about)

@@ -22,8 +22,8 @@ class k are given each label, as shares or counts, classes in the data set's ord
 the labels that the data's own annotators gave it."""
 
 _EXPECTED = (
-    "noise must be numbers between 0 and 1, confusion matrices (lists of rows, or the names of .json or .csv files), or "
-    '"given" for the labels of the data\'s own annotators'
+    "noise must be numbers between 0 and 1, confusion matrices (lists of rows, or the names of .json or .csv files), "
+    'or "given" for the labels of the data\'s own annotators'
 )
 
 
@@ -97,7 +97,7 @@ def _csv_rows(text: str) -> list[list[float]]:
 
 
 def check_fits(noise: Noise, dataset: str, classnames: tuple[str, ...], has_given: bool) -> None:
-    """Raise ValueError for a matrix of another number of classes than the data set's, and for annotators that it lacks."""
+    """Raise ValueError for a matrix of another number of classes than the data set's, or annotators that it lacks."""
     if noise == GIVEN and not has_given:
         raise ValueError(
             f"noise {GIVEN!r} needs what annotators gave, and {dataset} doesn't have it: a features file with an array "

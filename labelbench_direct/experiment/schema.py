@@ -29,7 +29,9 @@ Host = Literal["embedded", "labelbench"]
 DATA_DIR = "data"
 OPTIONAL = ("title", "host", "data_dir")
 """Keys that a file may leave out."""
-UNIFORM_ONLY = "noise by confusion matrix or annotators is the embedded host's: with the host labelbench noise must be numbers"
+UNIFORM_ONLY = (
+    "noise by confusion matrix or annotators is the embedded host's: with the host labelbench noise must be numbers"
+)
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,8 @@ def run_rounds(
 ) -> Iterator[Round]:
     """Label ``first``, then ``batch_size`` examples a round that the strategy selects, until the pool is exhausted.
 
-    ``describe``: say what DIRECT found, which takes as long as some selections and most of a round's room. ``past``: the
-    rounds that were finished before; those after them follow as if there had been no interruption.
+    ``describe``: say what DIRECT found, which takes as long as some selections and most of a round's room.
+    ``past``: the rounds that were finished before; those after them follow as if there had been no interruption.
     """
     if past:
         for finished in past:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelbench_direct.experiment.noise import matrix_name
+from labelbench_direct.experiment.noise import GIVEN, matrix_name
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import HEADER, POOL, ROUNDS, TIMES
 from labelbench_direct.report.pickles import describe_path, read_pickle
@@ -29,9 +29,9 @@ class Setting:
     model: str
     trainer: str
     noise: float
-    """The share of wrong labels, of a confusion matrix the expected one."""
+    """The share of wrong labels, of a confusion matrix or of annotators the expected one."""
     confusion: str = ""
-    """A name for the confusion matrix, if there is one."""
+    """A name for the confusion matrix, if there is one; ``given`` for annotators."""
 
     @property
     def title(self) -> str:
@@ -41,14 +41,18 @@ class Setting:
     @property
     def noise_title(self) -> str:
         """The level of noise alone."""
-        return f"{self.noise:.0%} label noise{f' by confusion matrix {self.confusion}' if self.confusion else ''}"
+        return f"{self.noise:.0%} label noise{self._source}"
 
     @property
     def place(self) -> str:
         """Data set and noise, for notes."""
-        return (
-            f"{self.dataset}, noise {self.noise:g}{f' by confusion matrix {self.confusion}' if self.confusion else ''}"
-        )
+        return f"{self.dataset}, noise {self.noise:g}{self._source}"
+
+    @property
+    def _source(self) -> str:
+        if self.confusion == GIVEN:
+            return " by annotators"
+        return f" by confusion matrix {self.confusion}" if self.confusion else ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class TrialResult:
     class_counts: Series | None = None
     """(K,) true examples of each class in the pool."""
     published: bool = False
+    label_quality: dict[str, float] = field(default_factory=dict)
+    """The shares of the pool's labels that are wrong, as ``pool.json`` has them."""
+    digest: str = ""
+    """Of the data's contents, where they are a file of a user's."""
 
     @property
     def labels(self) -> Series:
@@ -122,7 +130,7 @@ def read_trial(folder: Path) -> TrialResult | None:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         by_names = header["host"] == "labelbench"
         pool = json.loads((folder / POOL).read_text(encoding="utf-8"))
-        noise, confusion = _noise(header["noise"], pool["class_counts"])
+        noise, confusion = _noise(header["noise"], pool)
         setting = Setting(
             dataset=header["dataset"],
             noise=noise,
@@ -142,18 +150,22 @@ def read_trial(folder: Path) -> TrialResult | None:
             rounds=None if lines[-1]["last"] else header["rounds"],
             class_accuracies=np.array(lines[-1]["class_accuracies"]),
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
+            label_quality=pool.get("labels", {}),
+            digest=pool.get("digest", ""),
         )
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error
 
 
-def _noise(stated: Any, class_counts: Sequence[int]) -> tuple[float, str]:
-    """The share of wrong labels, of a confusion matrix the expected one, and the matrix's name."""
+def _noise(stated: Any, pool: dict[str, Any]) -> tuple[float, str]:
+    """The share of wrong labels, of a confusion matrix or of annotators the expected one, and the matrix's name."""
+    if stated == GIVEN:
+        return round(pool["expected_wrong"], 6), GIVEN
     if isinstance(stated, (int, float)):
         return stated, ""
     shares = np.array(stated)
     right = np.diagonal(shares) / shares.sum(axis=1)
-    return round(1 - float(np.average(right, weights=class_counts)), 6), matrix_name(stated)
+    return round(1 - float(np.average(right, weights=pool["class_counts"])), 6), matrix_name(stated)
 
 
 def read_selections(folder: Path) -> dict[int, dict[str, Any]]:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from labelbench_direct.hosts.embedded.data import files
 from labelbench_direct.hosts.embedded.config import check_keys, check_number, parse_name
+from labelbench_direct.hosts.embedded.data import files
 from labelbench_direct.hosts.embedded.data.fashion import fashion_mnist
 from labelbench_direct.hosts.embedded.data.features import features
 from labelbench_direct.hosts.embedded.data.folder import folder
 from labelbench_direct.hosts.embedded.data.pairs import pairs
 from labelbench_direct.hosts.embedded.data.parts import Data, Part, check_parts, merge, rebalance, split, thin
-
 
 LONG_TAIL_RATIO = 1 / 50
 """Of ``_lt``, unless another ``ratio`` is given: the rarest class's examples over the most common one's."""

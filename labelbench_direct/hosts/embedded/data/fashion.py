@@ -28,8 +28,8 @@ def fashion_mnist(name: str, data_dir: Path) -> Data:
     if not found:
         raise FileNotFoundError(
             f"data set {name!r}: there is no {places[0]}; get the four files of "
-            f"https://github.com/zalandoresearch/fashion-mnist and put them in {places[1]}, let torchvision's FashionMNIST "
-            "download them, or install Debian's package dataset-fashion-mnist"
+            f"https://github.com/zalandoresearch/fashion-mnist and put them in {places[1]}, let torchvision's "
+            "FashionMNIST download them, or install Debian's package dataset-fashion-mnist"
         )
     train, test = (_part(name, found[0], stem) for stem in _SIZES)
     return replace(halved(name, train, test, _CLASSES), image_shape=(_SIDE, _SIDE))

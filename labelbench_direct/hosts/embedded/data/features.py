@@ -23,8 +23,8 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def features(name: str, data_dir: Path, path: str = "") -> Data:
-    """The arrays of ``data_dir / path``: ``x`` (n, D) in float16, float32 or float64 and ``y`` (n,), of which 70, 10 and
-    20% of every class become pool, validation and test; or ``x_train``, ``y_train``, ``x_test``, ``y_test``, whose
+    """The arrays of ``data_dir / path``: ``x`` (n, D) in float16, float32 or float64 and ``y`` (n,), of which 70, 10
+    and 20% of every class become pool, validation and test; or ``x_train``, ``y_train``, ``x_test``, ``y_test``, whose
     test part is halved into validation and test.
 
     Labels are integers 0..K-1, or strings; ``names`` (K,) names the classes, in their order. ``given`` or
@@ -40,7 +40,7 @@ def features(name: str, data_dir: Path, path: str = "") -> Data:
         arrays, digest = read_npz(file, _KNOWN)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"data set {name!r}: {error}; it is an .npz file with arrays x and y (docs/features.md shows how to make one)"
+            f"data set {name!r}: {error}; it is an .npz file with arrays x and y (docs/features.md shows how)"
         ) from error
     try:
         return _data(name, arrays, digest)
@@ -52,7 +52,9 @@ def _data(name: str, arrays: Arrays, digest: str) -> Data:
     is_split = "x_train" in arrays
     needed = _TWO if is_split else _ONE
     if missing := [key for key in needed if key not in arrays]:
-        raise ValueError(f"there is no array {missing[0]!r}: a file has x and y, or x_train, y_train, x_test and y_test")
+        raise ValueError(
+            f"there is no array {missing[0]!r}: a file has x and y, or x_train, y_train, x_test and y_test"
+        )
     if is_split and "x" in arrays:
         raise ValueError("a file has x and y, or x_train, y_train, x_test and y_test: not both")
     classnames = _classnames(arrays, needed[1::2])
@@ -92,11 +94,11 @@ def _classnames(arrays: Arrays, keys: tuple[str, ...]) -> tuple[str, ...]:
     return classnames
 
 
-def _labels(labels: NDArray[Any], key: str, classnames: tuple[str, ...], shape: tuple[int, ...] = (-1,)) -> Indices:
+def _labels(labels: NDArray[Any], key: str, classnames: tuple[str, ...], ndim: int = 1) -> Indices:
     """As integers 0..K-1; -1 where there is none, which only a matrix of annotators may have."""
-    if labels.ndim != len(shape):
-        raise ValueError(f"{key} must have {len(shape)} dimensions, got shape {labels.shape}")
-    may_lack = len(shape) > 1
+    if labels.ndim != ndim:
+        raise ValueError(f"{key} must have {ndim} dimension{'s' * (ndim > 1)}, got shape {labels.shape}")
+    may_lack = ndim > 1
     if labels.dtype.kind == "U":
         found, places = np.unique(labels, return_inverse=True)
         index = {name: k for k, name in enumerate(classnames)} | ({"": -1} if may_lack else {})
@@ -140,7 +142,7 @@ def _given(arrays: Arrays, suffix: str, classnames: tuple[str, ...], num_example
     array = arrays[key]
     if array.ndim != 2 or len(array) != num_examples:
         raise ValueError(f"{key} must have a row for each of the {num_examples} examples, got shape {array.shape}")
-    given = _labels(array, key, classnames, (-1, -1)) if key.startswith("given") else _ballots(array, key, classnames)
+    given = _labels(array, key, classnames, ndim=2) if key.startswith("given") else _ballots(array, key, classnames)
     silent = (given < 0).all(axis=1)
     if silent.any():
         raise ValueError(f"{key}: nobody labeled the example in row {silent.argmax()}: leave it out, or label it")

@@ -22,8 +22,8 @@ def read_npz(path: Path, known: Collection[str]) -> tuple[dict[str, NDArray[Any]
 
     Every byte is read once, against the file's own checksums. ``known``: the names that it may have.
 
-    Raises FileNotFoundError, and ValueError for what is no .npz file, is damaged, holds pickled objects (nothing is ever
-    unpickled) or arrays of other names.
+    Raises FileNotFoundError, and ValueError for what is no .npz file, is damaged, holds pickled objects (nothing is
+    ever unpickled) or arrays of other names.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path}")
