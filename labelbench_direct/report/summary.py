@@ -27,7 +27,7 @@ def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> st
             total = int(other.labels[-1])
             row.append("never" if needed is None else f"{needed} ({1 - needed / total:.0%})")
         rows.append(row)
-    return f"{_markdown(rows)}\n\n{_TABLE_NOTE.format(metric=metric.lower(), first=names[0])}"
+    return f"{markdown(rows)}\n\n{_TABLE_NOTE.format(metric=metric.lower(), first=names[0])}"
 
 
 _TABLE_NOTE = """\
@@ -36,7 +36,7 @@ final: {metric} with all labels. lead: mean over the rounds, less {first}'s of t
 needs to reach that one's final value, and the share of them that it saves."""
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
     """A table with its columns aligned; the first row is the head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
