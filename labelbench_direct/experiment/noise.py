@@ -117,6 +117,13 @@ def describe_noise(noise: Any) -> str:
     return f"{noise:.0%}" if isinstance(noise, (int, float)) else f"confusion matrix {matrix_name(noise)}"
 
 
+def noise_name(noise: Noise) -> str:
+    """For the names of folders: the number, ``given``, or what stands for a matrix."""
+    if isinstance(noise, str):
+        return noise
+    return f"{noise:g}" if isinstance(noise, (int, float)) else matrix_name(noise)
+
+
 def matrix_name(matrix: Any) -> str:
     """Six hexadecimal digits that stand for a matrix, rows as lists or tuples."""
     return hashlib.sha256(json.dumps(matrix).encode()).hexdigest()[:6]
