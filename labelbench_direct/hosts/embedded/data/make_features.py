@@ -25,7 +25,8 @@ Features: TypeAlias = Callable[[Any], NDArray[Any]]
 
 
 def make_cifar10n(data_dir: Path, features: Features | None = None) -> Path:
-    """``cifar10n_features.npz``: the first 128 principal components of pooled features, in units of their mean size, and the labels of CIFAR-10N's three annotators (Wei et al. 2022), in the order of CIFAR-10's own files.
+    """``cifar10n_features.npz``: the first 128 principal components of pooled features, in units of their mean size,
+    and the labels of CIFAR-10N's three annotators (Wei et al. 2022), in the order of CIFAR-10's own files.
 
     ``features``: by default those of timm's ``tf_efficientnet_lite0``, ImageNet weights, images scaled to 112 x 112.
 
