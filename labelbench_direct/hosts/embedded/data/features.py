@@ -84,14 +84,21 @@ def _classnames(arrays: Arrays, keys: tuple[str, ...]) -> tuple[str, ...]:
     elif arrays[keys[0]].dtype.kind == "U":
         classnames = tuple(sorted({label for key in keys for label in arrays[key].ravel().tolist()}))
     else:
-        highest = max((int(arrays[key].max()) for key in keys if arrays[key].size and arrays[key].dtype.kind in "iu"),
-                      default=0)  # fmt: skip
-        if highest > max(len(arrays[key]) for key in keys):
-            raise ValueError(f"labels must be 0..K-1, got {highest} among {len(arrays[keys[0]])} examples")
-        classnames = tuple(map(str, range(highest + 1)))
+        classnames = tuple(map(str, range(_highest(arrays, keys) + 1)))
     if len(classnames) < 2:
         raise ValueError(f"there must be two classes or more, got {len(classnames)}: {', '.join(classnames)}")
     return classnames
+
+
+def _highest(arrays: Arrays, keys: tuple[str, ...]) -> int:
+    """The highest label, which cannot be meant as one where there are fewer examples."""
+    for key in keys:
+        if arrays[key].dtype.kind not in "iu":
+            raise TypeError(f"{key} must be integers or strings, got {arrays[key].dtype}")
+    highest = max(int(arrays[key].max(initial=0)) for key in keys)
+    if highest > max(arrays[key].size for key in keys):
+        raise ValueError(f"labels must be 0..K-1, got {highest} among {arrays[keys[0]].size} examples")
+    return highest
 
 
 def _labels(labels: NDArray[Any], key: str, classnames: tuple[str, ...], ndim: int = 1) -> Indices:
