@@ -11,6 +11,7 @@ from labelbench_direct.strategies.cluster_margin import ClusterMarginStrategy
 from labelbench_direct.strategies.confidence import ConfidenceStrategy
 from labelbench_direct.strategies.coreset import CoresetStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
+from labelbench_direct.strategies.direct_explore import DirectExploreStrategy
 from labelbench_direct.strategies.entropy import EntropyStrategy
 from labelbench_direct.strategies.galaxy import GalaxyStrategy
 from labelbench_direct.strategies.margin import MarginStrategy
@@ -22,6 +23,7 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
     strategy.strategy_name: strategy
     for strategy in (
         DirectStrategy,
+        DirectExploreStrategy,
         RandomStrategy,
         MarginStrategy,
         ConfidenceStrategy,
