@@ -41,14 +41,14 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
 """Every strategy of this package, by the name that configurations use."""
 
 
-_NOT_IN_LABELBENCH = ("most_likely_positive", "base", "cluster_margin", "similar")
+_NOT_IN_LABELBENCH = ("direct_explore", "most_likely_positive", "base", "cluster_margin", "similar")
 
 
 def register() -> None:
     """Make ``strategy_name = "direct"`` this package's in LabelBench; LabelBench's own stays as ``direct_labelbench``.
 
-    Adds the strategies that LabelBench lacks: most_likely_positive, base, cluster_margin, similar. Its others stay
-    its own; this package's, which learn from noisy labels where those ask for the clean ones, are
+    Adds the strategies that LabelBench lacks: direct_explore, most_likely_positive, base, cluster_margin, similar. Its
+    others stay its own; this package's, which learn from noisy labels where those ask for the clean ones, are
     ``labelbench_direct.galaxy`` and so on.
 
     Can be called again. Raises ModuleNotFoundError where LabelBench cannot be imported, and ValueError where one of the

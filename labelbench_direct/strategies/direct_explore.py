@@ -1,4 +1,4 @@
-"""DIRECT with a share of the budget drawn uniformly, so that no search can stay stuck."""
+"""DIRECT that explores: a share of every budget is drawn from the whole pool, so that no search stays stuck."""
 
 from __future__ import annotations
 
@@ -14,41 +14,59 @@ from labelbench_direct.strategies.direct import DirectStrategy
 
 
 class DirectExploreStrategy(DirectStrategy):
+    """Annotate examples drawn from the whole pool, then let ``direct`` spend what is left of the budget.
+
+    The share of the budget that explores is e + (1 - e) u / K, with u the number of classes that no label names yet:
+    for those there is nothing to search. Configuration: ``explore``, the share e, 0 to 1 (default 1 / (2 K), what
+    ``direct`` gives to one class's search), and all of ``direct``'s.
+    """
+
     strategy_name = "direct_explore"
-    config_keys = DirectStrategy.config_keys | {"explore", "unnamed"}
+    config_keys = DirectStrategy.config_keys | {"explore"}
 
     def __init__(
         self, strategy_config: dict[str, Any], dataset: Dataset, rng: np.random.Generator | None = None
     ) -> None:
         super().__init__(strategy_config, dataset, rng)
-        self._explore = strategy_config.get("explore")
-        self._unnamed = strategy_config.get("unnamed", "all")
+        self._explore: float | None = strategy_config.get("explore")
+        if self._explore is not None:
+            _check_share(self._explore)
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
-        annotator = Annotator(self.dataset)
-        K = pool.probabilities.shape[1]
-        e = 1 / (2 * K) if self._explore is None else self._explore
-        lab, labels, new = pool.labeled, pool.labels, np.zeros(0, dtype=np.int64)
-
-        def uni(n: int) -> None:
-            nonlocal lab, labels, new
-            m = np.ones(len(pool.probabilities), bool)
-            m[lab] = False
-            i = rng.choice(np.flatnonzero(m), n, replace=False)
-            lab, labels, new = np.concatenate([lab, i]), np.concatenate([labels, annotator(i)]), np.concatenate([new, i])
-
-        uni(int(e * budget))
-        if self._unnamed == "all":
-            while len(new) < budget and np.bincount(labels, minlength=K).min() == 0:
-                uni(min(self._parallel, budget - len(new)))
-        if self._unnamed == "share":
-            first = len(new)
-            while len(new) < budget:
-                un = int((np.bincount(labels, minlength=K) == 0).sum())
-                if un == 0 or len(new) - first >= (budget - first) * un // K:
-                    break
-                uni(min(self._parallel, budget - len(new)))
+        annotator = Annotator(self.dataset)  # reads labels one-hot: before the session sorts its orders
+        explored, their_labels = self._explored(pool, budget, rng, annotator)
         self.session = session = DirectSession(
-            pool.scores, lab, labels, budget=budget - len(new), parallel=self._parallel, rng=rng, options=self._options
+            pool.scores,
+            np.concatenate([pool.labeled, explored]),
+            np.concatenate([pool.labels, their_labels]),
+            budget=budget - len(explored),
+            parallel=self._parallel,
+            rng=rng,
+            options=self._options,
         )
-        return np.concatenate([new, ask_annotators(session, annotator)])
+        return np.concatenate([explored, ask_annotators(session, annotator)])
+
+    def _explored(
+        self, pool: PoolState, budget: int, rng: np.random.Generator, annotator: Annotator
+    ) -> tuple[Indices, Indices]:
+        """The examples that explore, in the order of asking, and their labels."""
+        num_classes = pool.probabilities.shape[1]
+        share = 1 / (2 * num_classes) if self._explore is None else self._explore
+        drawn = rng.choice(pool.unlabeled, size=budget, replace=False)  # the most that may be needed
+        is_named = np.isin(np.arange(num_classes), pool.labels)
+        labels = np.zeros(0, dtype=np.int64)
+        while True:
+            unnamed = np.count_nonzero(~is_named) / num_classes
+            batch = drawn[len(labels) : round(budget * (share + (1 - share) * unnamed))][: self._parallel]
+            if len(batch) == 0:
+                return drawn[: len(labels)], labels
+            answers = annotator(batch)
+            labels = np.concatenate([labels, answers])
+            is_named[answers] = True
+
+
+def _check_share(explore: Any) -> None:
+    if isinstance(explore, bool) or not isinstance(explore, (int, float)):
+        raise TypeError(f"explore must be a number, got {explore!r}")
+    if not 0 <= explore <= 1:
+        raise ValueError(f"explore must be between 0 and 1, got {explore}")
