@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,15 @@ from labelbench_direct.strategies.direct import DirectStrategy
 
 
 class DirectExploreStrategy(DirectStrategy):
-    """Annotate examples drawn from the whole pool, then let ``direct`` spend what is left of the budget.
+    """Explore the whole pool, then let ``direct`` spend what is left, with searches that fade as labels come.
 
-    The share of the budget that explores is e + (1 - e) u / K, with u the number of classes that no label names yet:
-    for those there is nothing to search. Configuration: ``explore``, the share e, 0 to 1 (default 1 / (2 K), what
-    ``direct`` gives to one class's search), and all of ``direct``'s.
+    B the budget, L the labels so far, u the number of classes that no label names by now, e the share ``explore``:
+
+    1. annotate unlabeled examples, drawn uniformly, ``B1`` at a time, until they are B (e + (1 - e) u / K), rounded;
+    2. ``direct`` with the rest of B, a class's search getting at most B^2 / (2 K L) labels, rounded down.
+
+    Configuration: ``explore``, 0 to 1 (default 1 / (2 K), what ``direct`` gives to one class's search), and all of
+    ``direct``'s. docs/strategies.md says why.
     """
 
     strategy_name = "direct_explore"
@@ -42,9 +47,15 @@ class DirectExploreStrategy(DirectStrategy):
             budget=budget - len(explored),
             parallel=self._parallel,
             rng=rng,
-            options=self._options,
+            options=replace(self._options, min_budget_per_class=self._search_budget(pool, budget)),
         )
         return np.concatenate([explored, ask_annotators(session, annotator)])
+
+    def _search_budget(self, pool: PoolState, budget: int) -> int:
+        """The most labels that the search of a class gets."""
+        fading = budget * budget // (2 * pool.probabilities.shape[1] * max(1, len(pool.labeled)))
+        stated = self._options.min_budget_per_class
+        return fading if stated is None else min(fading, stated)
 
     def _explored(
         self, pool: PoolState, budget: int, rng: np.random.Generator, annotator: Annotator
