@@ -53,7 +53,7 @@ class DirectExploreStrategy(DirectStrategy):
 
     def _search_budget(self, pool: PoolState, budget: int) -> int:
         """The most labels that the search of a class gets."""
-        fading = budget * budget // (2 * pool.probabilities.shape[1] * max(1, len(pool.labeled)))
+        fading: int = budget * budget // (2 * pool.probabilities.shape[1] * max(1, len(pool.labeled)))
         stated = self._options.min_budget_per_class
         return fading if stated is None else min(fading, stated)
 
