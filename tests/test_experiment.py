@@ -82,7 +82,7 @@ def test_every_experiment_of_the_project_loads():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strategies": ("badger",)}, "unknown strategy 'badger'; there are direct, random"),
+        ({"strategies": ("badger",)}, "unknown strategy 'badger'; there are direct, direct_explore, random"),
         ({"strategies": ("direct:nearest",)}, "strategy options are written name:key=value"),
         ({"strategies": ("margin", "margin")}, "strategies must be distinct"),
         ({"seeds": ()}, "seeds must be distinct and at least one"),

@@ -68,7 +68,7 @@ def test_register_takes_direct_and_keeps_labelbenchs(labelbench):
         assert strategies["most_likely_positive"] is labelbench_direct.strategies.STRATEGIES["most_likely_positive"]
         assert issubclass(labelbench_direct.DirectStrategy, Strategy)
         ours = labelbench_direct.strategies.STRATEGIES
-        for name in ("most_likely_positive", "base", "cluster_margin", "similar"):
+        for name in ("direct_explore", "most_likely_positive", "base", "cluster_margin", "similar"):
             assert strategies[name] is ours[name]
         added = set(strategies) - {"direct", "direct_labelbench", "margin", *ours}
         assert added == {f"labelbench_direct.{name}" for name in ours}
