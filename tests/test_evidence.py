@@ -29,6 +29,8 @@ def test_there_are_the_settings_that_the_evidence_is_to_have():
     cifar = {dataset for dataset, _ in cases if "cifar10n" in dataset}
     assert len(cifar) == 4
     assert {level for dataset, level in cases if dataset in cifar} == {0, 0.1, 0.2, "given"}
+    unseen = settings.pop("digits_unseen")
+    assert (unseen.dataset, unseen.rounds) == ("mnist5k_imb_2:ratio=0.0101", 8), "as in docs/choices.md"
     for name, one in settings.items():
         assert (one.batch_size, one.rounds) == (100, 20)
         assert len(one.seeds) == (10 if name.endswith("_mlp") else 20)
