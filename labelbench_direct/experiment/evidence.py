@@ -40,5 +40,6 @@ def _rank(trial: Trial) -> int:
     """0 for what comes first. Images and MLPs take many times as long as a linear head on features."""
     name = trial.strategy["strategy_name"]
     is_first = name in FIRST and (name != "direct" or trial.strategy == _USUAL)
+    is_choice = name == "direct" and len(trial.strategy) > len(_USUAL)
     is_quick = trial.dataset.startswith("mnist5k" if trial.model["name"] == "mlp" else "features")
-    return (0 if is_first else 1 if name in SECOND else 2) + (0 if is_quick else 2)
+    return (0 if is_first else 1 if name in SECOND and not is_choice else 2) + (0 if is_quick else 2)

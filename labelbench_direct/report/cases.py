@@ -65,14 +65,19 @@ class Case:
 
     def best(self) -> list[str]:
         """The strategy with the highest mean over the rounds, then those that are not beyond doubt below it."""
-        means = {name: float(own.metrics[METRIC].mean()) for name, own in self.curves.items() if len(own.seeds) > 1}
-        names = sorted(means, key=lambda name: -means[name])
+        reference = max(self.curves, key=lambda name: len(self.curves[name].seeds))
+        leads = {name: self.lead(name, reference) for name in self.curves}
+        names = sorted((name for name, by in leads.items() if by is not None), key=lambda name: -_value(leads[name]))
         tied = []
         for name in names[1:]:
             by = self.lead(name, names[0])
             if by is not None and by.high >= 0:
                 tied.append(name)
         return names[:1] + tied
+
+
+def _value(by: Interval | None) -> float:
+    return -np.inf if by is None else by.value
 
 
 def label(trial: Trial) -> str:

@@ -19,6 +19,7 @@ from labelbench_direct.report.statistics import saved
 from labelbench_direct.report.summary import markdown
 
 EXPLORE = "direct_explore"
+_MAIN = (DIRECT, EXPLORE, "random", "margin", "galaxy")
 _SAVING = ("cifar10_k3", "cifar10_k2_rare")  # the experiments of which labels saved are a goal
 
 
@@ -48,6 +49,8 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
         ),
         "## Which strategy for which data",
         *_maps(shown),
+        "## What the loss's weights do",
+        _weights(shown),
         "## DIRECT against each other strategy",
         _verdicts(shown),
         "## Goals",
@@ -111,6 +114,19 @@ def _cell(case: Case) -> str:
     return text + (f"; direct {by.value:+.3f}" if by is not None else "")
 
 
+def _weights(cases: Sequence[Case]) -> str:
+    """The final values under torch's weights and under examples' own, where there are both."""
+    rows = [["final, torch's weights and examples'", *_MAIN]]
+    for case in cases:
+        other = next((one for one in cases if one.experiment == f"{case.experiment}_example" and one.noise == case.noise),
+                     None)  # fmt: skip
+        if other is not None:
+            cells = [f"{case.final(name).mean():.3f}, {other.final(name).mean():.3f}"
+                     if name in case.curves and name in other.curves else "" for name in _MAIN]  # fmt: skip
+            rows.append([f"{case.data}, {case.noise_title}", *cells])
+    return markdown(rows)
+
+
 def _verdicts(cases: Sequence[Case]) -> str:
     """How often DIRECT is ahead of, level with and behind each strategy, by head and noise."""
     rows = [["", "training", "ahead", "level", "behind", "behind in"]]
@@ -147,6 +163,11 @@ def _goals(cases: Sequence[Case]) -> list[str]:
         ],
         _goal(f"`{EXPLORE}` nowhere worse than `direct`", [case for case in cases if EXPLORE in case.curves],
               lambda case: _failed(_verdict(case, EXPLORE, DIRECT) == "behind", case, EXPLORE, DIRECT)),
+        _goal(
+            f"`{EXPLORE}` at least level with `galaxy` where a class has no label at first (digits, 1:99)",
+            [case for case in cases if case.experiment == "digits_unseen" and {EXPLORE, "galaxy"} <= set(case.curves)],
+            lambda case: _failed(_verdict(case, EXPLORE, "galaxy") == "behind", case, EXPLORE, "galaxy"),
+        ),
         _goal(f"no seed of `{EXPLORE}` below random sampling's mean, wherever labels are wrong",
               [case for case in noisy if EXPLORE in case.curves and "random" in case.curves], _worst_seed),
         _goal("annotators' own labels, K 3 and 1:99: 60% of the labels saved against random sampling, 40% against the "
