@@ -118,8 +118,8 @@ def _weights(cases: Sequence[Case]) -> str:
     """The final values under torch's weights and under examples' own, where there are both."""
     rows = [["final, torch's weights and examples'", *_MAIN]]
     for case in cases:
-        other = next((one for one in cases if one.experiment == f"{case.experiment}_example" and one.noise == case.noise),
-                     None)  # fmt: skip
+        key = (f"{case.experiment}_example", case.noise)
+        other = next((one for one in cases if (one.experiment, one.noise) == key), None)
         if other is not None:
             cells = [f"{case.final(name).mean():.3f}, {other.final(name).mean():.3f}"
                      if name in case.curves and name in other.curves else "" for name in _MAIN]  # fmt: skip
