@@ -354,11 +354,11 @@ def test_sixteen_bits_a_channel_are_refused(tmp_path):
     [
         (
             "image,class\n0.png,cat\n",
-            r"needs the columns file and label and .*, got \['class', 'image'\]",
+            r"labels.csv, line 1: the first line must name the columns file and label, got 'image,class'",
         ),
         ("file,label\n", "at least one row"),
         ("file,label\n0.png,\n", "line 2: file and label must not be empty"),
-        ("file,label\n0.png,cat\n0.png,dog\n", "0.png is there 2 times"),
+        ("file,label\n0.png,cat\n0.png,dog\n", "line 3: 0.png has a label already, in line 2; an example has one"),
         ("file,label,part\n0.png,cat,pool\n", "line 2: part must be one of train, val, test, got 'pool'"),
         ("file,label\n0.png,cat\n1.png,cat\n", "at least 2 classes are needed, got cat"),
         ("file,label\n0.png,cat\n1.png,dog\n", "the validation part is empty"),
