@@ -132,6 +132,7 @@ class Experiment:
         Returns what a user should hear about the data.
         """
         check_settings(self.model, self.trainer)  # before data are looked for
+        load.cache_clear()  # they may have changed since this process read them
         pool = Pool(load(self.dataset, self.data_dir or DATA_DIR))
         for level in self.noise:
             check_classes(level, self.dataset, pool.get_classnames())
