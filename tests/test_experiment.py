@@ -192,9 +192,8 @@ def test_report_before_the_first_finished_round(tmp_path, capsys):
     path.mkdir()
     check_header(trial, path, Settings())
     assert main(["report", str(tmp_path), "--output", str(tmp_path / "report")]) == 2
-    assert capsys.readouterr().err == (
-        f"labelbench-direct: there is nothing to report on yet: {trial.identifier} has no finished round yet: left out\n"
-    )
+    said = f"there is nothing to report on yet: {trial.identifier} has no finished round yet: left out"
+    assert capsys.readouterr().err == f"labelbench-direct: {said}\n"
     assert not (tmp_path / "report").exists()
 
 

@@ -214,7 +214,7 @@ def test_frozen_features_are_open_clips_and_kept(tmp_path, monkeypatch):
     assert np.abs(features - expected.numpy()).mean() < 0.1 * spread, "but for rounding to 8 bits after scaling"
     assert scores(trainer)[0].shape == (6, 2)
 
-    (path,) = tmp_path.iterdir()
+    assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr(clip, "_features", lambda *arguments: pytest.fail("computed again"))
     assert np.array_equal(trainer_on(4, frozen, data=data)._network.inputs._parts["train"].numpy(), features)
     made = []
