@@ -19,7 +19,7 @@ from labelbench_direct.experiment.pools import describe_data, describe_labels, d
 from labelbench_direct.experiment.trial import Settings, run_trial
 from labelbench_direct.hosts.embedded import load
 from labelbench_direct.hosts.embedded.data.parts import Part
-from labelbench_direct.hosts.labelbench.parts import _check_kept_labels, _get_dataset, pool_labels
+from labelbench_direct.hosts.labelbench.pools import check_kept_labels, get_dataset, pool_labels
 from labelbench_direct.report.groups import families, group
 from labelbench_direct.report.read import read_results
 
@@ -207,14 +207,17 @@ def test_labelbenchs_data_are_known_by_labels_and_sizes():
 
 def test_labelbenchs_data_that_cannot_be_used_are_refused():
     module = SimpleNamespace(datasets={"cifar10": 0, "cifar10_imb": 0}, get_dataset=lambda *_: [0] * 60)
-    assert len(_get_dataset(module, "cifar10_imb_3", "data", 60)) == 60
-    for name in ("cifar11", "cifar10_imb", "cifar10_imb_x", "cifar11_imb_3"):
-        with pytest.raises(ValueError, match=f"LabelBench has no data set '{name}'; there are cifar10, cifar10_imb_K"):
-            _get_dataset(module, name, "data", 60)
-    with pytest.raises(ValueError, match="K in _imb_K must be at least 2, got 1"):
-        _get_dataset(module, "cifar10_imb_1", "data", 60)
+    assert len(get_dataset(module, "cifar10_imb_3", "data", 60)) == 60
+    for name in ("cifar11", "cifar10_imb_x", "cifar11_imb_3"):
+        with pytest.raises(ValueError, match=r"unknown data set 'cifar1.* there are cifar10, cifar10_imb$"):
+            get_dataset(module, name, "data", 60)
+    for name in ("cifar10_imb", "cifar10_imb_1"):
+        with pytest.raises(ValueError, match="needs a number of classes at its end, at least 2, as in cifar10_imb_3"):
+            get_dataset(module, name, "data", 60)
     with pytest.raises(ValueError, match="batch_size must be at most 60, cifar10's pool, got 61"):
-        _get_dataset(module, "cifar10", "data", 61)
-    _check_kept_labels(Theirs([0, 1, 2], 3), "cifar10_imb_3", "data")
-    with pytest.raises(ValueError, match=r"keeps in data are of 10 classes, cifar10_imb_3 has 3: .* of its own"):
-        _check_kept_labels(Theirs([0, 1, 2], 10), "cifar10_imb_3", "data")
+        get_dataset(module, "cifar10", "data", 61)
+    check_kept_labels(Theirs([0, 1, 2], 3), "cifar10_imb_3", "data")
+    with pytest.raises(
+        ValueError, match=r"in data are of 10 classes, cifar10_imb_3 has 3: it reads labels_cifar10_imb_\*"
+    ):
+        check_kept_labels(Theirs([0, 1, 2], 10), "cifar10_imb_3", "data")

@@ -16,7 +16,8 @@ from labelbench_direct.hosts.corrupters import make_corrupter
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data.catalog import load
 from labelbench_direct.hosts.embedded.pool import Pool
-from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, examine_data, make_parts, pool_labels
+from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, examine_data, make_parts
+from labelbench_direct.hosts.labelbench.pools import pool_labels
 from labelbench_direct.hosts.loop import GeneratorState, LoopTrainer, RandomState, first_batch
 from labelbench_direct.labelbench import Dataset, Strategy
 from labelbench_direct.strategies import STRATEGIES

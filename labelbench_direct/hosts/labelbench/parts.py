@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import copy
 import importlib
 import os
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,8 @@ import numpy as np
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.labelbench.bridges import apply_bridges
 from labelbench_direct.hosts.labelbench.configurations import read_configuration
+from labelbench_direct.hosts.labelbench.pools import check_kept_labels, get_dataset, kept_labels, pool_labels
 from labelbench_direct.hosts.labelbench.run import REGISTRIES
-from labelbench_direct.labelbench import labeled_indices
 
 Configuration = dict[str, Any]
 _NAMES = {"model": "model_name", "embed_model": "model_name", "trainer": "trainer_name"}
@@ -85,11 +83,11 @@ def make_parts(
     np.random.seed(seed + 42)  # noqa: NPY002  # the generator that LabelBench draws from
     random.seed(seed)  # its strong augmentation draws from this one, which main.py leaves unseeded
 
-    dataset = _get_dataset(modules["datasets"], dataset_name, data_folder, batch_size)
+    dataset = get_dataset(modules["datasets"], dataset_name, data_folder, batch_size)
     classifier = {**_as_labelbench("model", model), "num_output": dataset.get_num_classes()}
     corrupter = {"name": "noisy_random", "p": noise} if noise else {"name": "noiseless"}
     dataset.set_corrupter(modules["corrupter"].get_corrupter_fn(corrupter["name"], corrupter))
-    _check_kept_labels(dataset, dataset_name, data_folder)
+    check_kept_labels(dataset, dataset_name, data_folder)
     extractor = None
     if "embed_model" in model:
         extractor, classifier["input_dim"] = _make_extractor(
@@ -117,66 +115,6 @@ def _registries(checkout: Path) -> dict[str, Any]:
     return modules
 
 
-def _source(name: str) -> str:
-    """The name under which LabelBench files a data set: without the K of ``_imb_K``."""
-    imbalanced = re.fullmatch(r"(.+_imb)_(\d+)", name)
-    if imbalanced and int(imbalanced[2]) < 2:
-        raise ValueError(f"{name!r}: K in _imb_K must be at least 2, got {imbalanced[2]}")
-    return imbalanced[1] if imbalanced else name
-
-
-def _get_dataset(module: Any, name: str, data_folder: str, batch_size: int) -> Any:
-    """LabelBench's data set of that name. Raises ValueError for names that it does not know, and for batches larger
-    than the pool.
-    """
-    source = _source(name)
-    if source not in module.datasets or name.endswith("_imb"):
-        there = (f"{one}_K" if one.endswith("_imb") else one for one in sorted(module.datasets))
-        raise ValueError(f"LabelBench has no data set {name!r}; there are {', '.join(there)} (K: how many classes)")
-    dataset = module.get_dataset(name, data_folder)
-    if batch_size > len(dataset):
-        raise ValueError(
-            f"batch_size must be at most {len(dataset)}, {name}'s pool, got {batch_size}: lower it or take a larger "
-            "data set"
-        )
-    return dataset
-
-
-def _check_kept_labels(dataset: Any, name: str, data_folder: str) -> None:
-    """LabelBench keeps a data set's labels in a file whose name leaves out K, and reads it whatever the data are now:
-    raise ValueError for another K's, and for too few.
-    """
-    try:
-        found = _pool_labels(dataset, np.array([len(dataset) - 1])).shape[1]
-    except IndexError:
-        found = 0
-    if found != dataset.get_num_classes():
-        what = f"are of {found} classes, {name} has {dataset.get_num_classes()}" if found else "are too few"
-        raise ValueError(
-            f"the labels that LabelBench keeps in {data_folder} {what}: it reads labels_{_source(name)}_*.pt for every "
-            "K, and whatever the data are now. Give each _imb_K a data folder of its own (--data-dir), or delete these "
-            "files"
-        )
-
-
-def pool_labels(dataset: Any) -> tuple[Indices, list[str], list[int]]:
-    """The pool's true labels (N,), the classes' names, and how many examples pool, validation and test part have."""
-    names = dataset.get_classnames() or range(dataset.get_num_classes())
-    sizes = [len(part) for part in dataset.get_input_datasets()]
-    return _pool_labels(dataset, np.arange(len(dataset))).argmax(axis=1), list(map(str, names)), sizes
-
-
-def _pool_labels(dataset: Any, indices: Indices) -> np.ndarray[Any, Any]:
-    """True labels as LabelBench has them, one-hot (n, K), of pool indices; the data set stays as it is."""
-    view = copy.copy(dataset)
-    view.train_dataset = copy.copy(dataset.train_dataset)
-    num_labeled = len(labeled_indices(dataset))
-    view.eval()
-    view.update_labeled_idxs(indices)
-    labels: np.ndarray[Any, Any] = view.get_train_labels()[num_labeled:]
-    return labels
-
-
 def examine_data(
     checkout: Path, data_folder: str, name: str, batch_size: int, *, with_labels: bool
 ) -> tuple[Indices, list[str], list[int]] | None:
@@ -191,10 +129,10 @@ def examine_data(
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        dataset = _get_dataset(_registries(checkout)["datasets"], name, data_folder, batch_size)
-        if not (with_labels or (Path(data_folder) / f"labels_{_source(name)}_train.pt").is_file()):
+        dataset = get_dataset(_registries(checkout)["datasets"], name, data_folder, batch_size)
+        if not (with_labels or kept_labels(name, data_folder).is_file()):
             return None
-        _check_kept_labels(dataset, name, data_folder)
+        check_kept_labels(dataset, name, data_folder)
         return pool_labels(dataset)
 
 
