@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from labelbench_direct import __version__
 from labelbench_direct.experiment.evidence import ordered_trials, read_settings
+from labelbench_direct.experiment.hosts import check_results
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.noise import describe_noise, noise_name, read_noise
 from labelbench_direct.experiment.ray_engine import RayEngine
@@ -196,7 +197,7 @@ def _level(text: str) -> float | str:
 
 def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
-    home = None
+    home, said = None, set[str]()
     if experiment.host == "labelbench":
         home = checkout.find_checkout(parsed.home)
         os.environ.update(environment(home, device=parsed.device))  # for the trials' processes, of Ray
@@ -207,6 +208,8 @@ def _compare(parsed: argparse.Namespace) -> int:
         experiment = replace(experiment, data_dir=str(data_dir))
         for note in experiment.check_against_data():
             print(f"labelbench-direct: {note}", file=sys.stderr)
+            said.add(note)
+    check_results(experiment, folder, str(home) if home else None)
     trials = experiment.trials()
     noise = " and ".join(describe_noise(level) for level in experiment.noise)
     title = experiment.title or f"{experiment.dataset}, {noise} label noise"
@@ -214,8 +217,9 @@ def _compare(parsed: argparse.Namespace) -> int:
     print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
     settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, experiment.data_dir)
     if experiment.host == "embedded":
-        settings = replace(settings, data_digest=load(experiment.dataset, experiment.data_dir or DATA_DIR).digest)
-    _run(trials, folder, _engine(parsed, folder, settings))
+        checksum = load(experiment.dataset, experiment.data_dir or DATA_DIR).checksum
+        settings = replace(settings, data_checksum=checksum)
+    _run(trials, folder, _engine(parsed, folder, settings), said)
     text = write_comparison([folder / trial.identifier for trial in trials], folder, title)
     print(f"\n{text}\nThe picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")
     return 0
@@ -262,6 +266,7 @@ def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]
     for name, experiment in experiments.items():
         try:
             experiment.check_against_data()
+            check_results(experiment, parsed.output, None)
             usable.append(experiment)
         except (FileNotFoundError, ModuleNotFoundError) as error:
             notes.append(f"{name} was not run: {error}")
@@ -271,11 +276,8 @@ def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]
     trials = [one for one in ordered_trials(usable) if not parsed.only or one.strategy["strategy_name"] in parsed.only]
     parsed.output.mkdir(parents=True, exist_ok=True)
     print(f"{len(trials)} trials of {len(usable)} experiments, results in {parsed.output}")
-    _run(
-        trials,
-        parsed.output,
-        _engine(parsed, parsed.output, Settings(data_folder=usable[0].data_dir, selections=False)),
-    )
+    engine = _engine(parsed, parsed.output, Settings(data_folder=usable[0].data_dir, selections=False))
+    _run(trials, parsed.output, engine, set(notes))
     return notes
 
 
@@ -303,8 +305,8 @@ def _engine(parsed: argparse.Namespace, folder: Path, settings: Settings) -> Eng
     return LocalEngine(folder, settings, parsed.workers)
 
 
-def _run(trials: Sequence[Trial], folder: Path, engine: Engine) -> None:
-    """Run all trials under a bar of rounds, which also tells the time left."""
+def _run(trials: Sequence[Trial], folder: Path, engine: Engine, said: set[str]) -> None:
+    """Run all trials under a bar of rounds, which also tells the time left. ``said``: notes not to be repeated."""
     bar = None
     for progress in run_sweep(trials, folder, engine):
         if bar is None:
@@ -312,7 +314,10 @@ def _run(trials: Sequence[Trial], folder: Path, engine: Engine) -> None:
             bar = tqdm(
                 total=progress.all_rounds, initial=progress.rounds, unit="round", desc="rounds", mininterval=seconds
             )
-        for note in progress.notes:
+        for note in dict.fromkeys(progress.notes):
+            if note in said:
+                continue
+            said.add(note)
             bar.write(f"labelbench-direct: {note}", file=sys.stderr)
         bar.set_postfix_str(f"{progress.done}/{progress.trials} trials done, {progress.running} running", refresh=False)
         bar.update(progress.rounds - bar.n)

@@ -118,8 +118,8 @@ def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_pa
             for file in source.glob("*.json*"):
                 (results / trial.identifier / file.name).write_bytes(file.read_bytes())
     pool = results / experiment.trials()[0].identifier / "pool.json"
-    pool.write_text(json.dumps({**json.loads(pool.read_text()), "digest": "0123"}))
-    with pytest.raises(ValueError, match="saw different contents of one file"):
+    pool.write_text(json.dumps({**json.loads(pool.read_text()), "checksum": "0123"}))
+    with pytest.raises(ValueError, match="saw different data by the name digits_imb_3"):
         read_cases({"digits": experiment}, results)
 
 

@@ -239,14 +239,14 @@ def test_annotators_that_nobody_knows_are_an_error(tmp_path, capsys):
 def test_a_file_that_changes_while_trials_run_is_noticed(tmp_path):
     write(tmp_path)
     trials = Experiment(**{**STATED, "noise": (0,)}).trials()
-    digest = load(STATED["dataset"], tmp_path).digest
-    settings = Settings(data_folder=str(tmp_path), data_digest=digest)
+    checksum = load(STATED["dataset"], tmp_path).checksum
+    settings = Settings(data_folder=str(tmp_path), data_checksum=checksum)
     run_trial(trials[0], tmp_path / "results", settings)
     rounds = tmp_path / "results" / trials[0].identifier / "rounds.jsonl"
     rounds.write_bytes(b"".join(rounds.read_bytes().splitlines(keepends=True)[:2]))
     write(tmp_path, x=arrays()["x"][::-1].copy())
-    assert load(STATED["dataset"], tmp_path).digest != digest
-    with pytest.raises(ValueError, match=r"the file of features:path=f.npz has changed since the command began"):
+    assert load(STATED["dataset"], tmp_path).checksum != checksum
+    with pytest.raises(ValueError, match=r"the data of features:path=f.npz have changed since the command began"):
         run_trial(trials[1], tmp_path / "results", settings)
     with pytest.raises(ValueError, match=r"the data are not those of .*pool.json"):
         run_trial(trials[0], tmp_path / "results", Settings(data_folder=str(tmp_path)))

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from labelbench_direct.hosts.corrupters import make_corrupter
+from labelbench_direct.hosts.embedded.data.table import read_text
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 GIVEN = "given"
@@ -22,7 +23,7 @@ class k are given each label, as shares or counts, classes in the data set's ord
 the labels that the data's own annotators gave it."""
 
 _EXPECTED = (
-    "noise must be numbers between 0 and 1, confusion matrices (lists of rows, or the names of .json or .csv files), "
+    "noise must be numbers between 0 and 1, or confusion matrices: lists of rows, or the names of .json or .csv files; "
     'or "given" for the labels of the data\'s own annotators'
 )
 
@@ -78,20 +79,20 @@ def _read_matrix(path: Path) -> Noise:
     if not path.is_file():
         raise FileNotFoundError(f"there is no confusion matrix at {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
+        rows = json.loads(path.read_bytes()) if path.suffix.lower() == ".json" else _csv_rows(read_text(path))
         return check_noise(rows if isinstance(rows, list) else [rows])  # a number alone is no matrix
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def _csv_rows(text: str) -> list[list[float]]:
     rows = []
-    for number, line in enumerate(csv.reader(text.splitlines()), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
-            if line:
-                rows.append([float(entry) for entry in line])
-        except ValueError as error:
+            if line.strip():
+                (entries,) = csv.reader([line], strict=True)  # by itself, so that no quote swallows the lines below
+                rows.append([float(entry) for entry in entries])
+        except (ValueError, csv.Error) as error:
             raise ValueError(f"line {number}: {error}; a row is numbers with commas between, no names") from error
     return rows
 

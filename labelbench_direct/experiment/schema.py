@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from labelbench_direct.core.checks import check_choice, check_count
 from labelbench_direct.experiment.noise import Noise, check_fits, check_noise, read_noise
+from labelbench_direct.experiment.storage import read_json
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.data.catalog import load
+from labelbench_direct.hosts.embedded.config import parse_name
+from labelbench_direct.hosts.embedded.data.catalog import load, loaded
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.trainers import check_settings
 from labelbench_direct.hosts.labelbench.parts import expand
@@ -29,8 +31,10 @@ Host = Literal["embedded", "labelbench"]
 DATA_DIR = "data"
 OPTIONAL = ("title", "host", "data_dir")
 """Keys that a file may leave out."""
+MOST_SEED = 2**32 - 1 - 42
+"""LabelBench adds 42 to a seed and hands it to numpy's older generators, which take 32 bits."""
 UNIFORM_ONLY = (
-    "noise by confusion matrix or annotators is the embedded host's: with the host labelbench noise must be numbers"
+    "noise by annotators or by confusion matrix is the embedded host's: with the host labelbench noise must be numbers"
 )
 
 
@@ -103,13 +107,23 @@ class Experiment:
                 raise TypeError(f'{name} must be an object with a "name", such as {{"name": "mlp"}}, got {value!r}')
         check_count(self.rounds, "rounds", least=1)
         check_count(self.batch_size, "batch_size", least=1)
-        for seed in self.seeds:
-            check_count(seed, "seeds", least=0)
-        for value in self.parallel:
-            check_count(value, "parallel", least=1)
         check_choice(self.host, "host", get_args(Host))
         if self.data_dir is not None and not isinstance(self.data_dir, str):
             raise TypeError(f"data_dir must be the name of a folder, got {self.data_dir!r}")
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        for name in ("strategies", "seeds", "noise", "parallel"):
+            if isinstance(getattr(self, name), str) or not isinstance(getattr(self, name), Sequence):
+                raise TypeError(f"{name} must be a list, got {getattr(self, name)!r}")
+        for seed in self.seeds:
+            if check_count(seed, "seeds", least=0) > MOST_SEED:
+                raise ValueError(f"seeds must be at most {MOST_SEED}, got {seed}")
+        for text in self.strategies:
+            if not isinstance(text, str):
+                raise TypeError(f"strategies are strings such as 'direct:B1=1', got {text!r}{_as_text(text)}")
+        for value in self.parallel:
+            check_count(value, "parallel", least=1)
 
     def _strategy_configs(self) -> list[dict[str, Any]]:
         configs = [strategy_config(text, parallel) for text in self.strategies for parallel in self.parallel]
@@ -121,6 +135,7 @@ class Experiment:
         Returns what a user should hear about the data.
         """
         check_settings(self.model, self.trainer)  # before data are looked for
+        loaded.cache_clear()  # they may have changed since this process read them
         pool = Pool(load(self.dataset, self.data_dir or DATA_DIR))
         for level in self.noise:
             check_fits(level, self.dataset, pool.get_classnames(), pool.data.train.given is not None)
@@ -172,10 +187,7 @@ def read_experiment(path: Path) -> Experiment:
 
     Raises OSError, ValueError or TypeError that name the file.
     """
-    try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # bad JSON, or not UTF-8
-        raise ValueError(f"{path} is not JSON: {error}") from error
+    stated = read_json(path)
     if not isinstance(stated, dict):
         raise TypeError(f"{path}: an experiment is a JSON object, got {type(stated).__name__}")
     known = [key.name for key in fields(Experiment)]
@@ -196,20 +208,20 @@ def read_experiment(path: Path) -> Experiment:
 
 def strategy_config(text: str, parallel: int = PARALLEL) -> dict[str, Any]:
     """LabelBench's configuration from a name with options: ``direct:threshold_tie=lowest,B1=1``."""
-    if not isinstance(text, str):
-        raise TypeError(f"strategies are strings such as 'direct:B1=1', got {text!r}")
-    name, _, options = text.partition(":")
+    name, options = parse_name(text, what="strategy options")
     if name not in STRATEGIES:
         raise ValueError(f"unknown strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    if "strategy_name" in options:
+        raise ValueError(f"the strategy's name comes before the colon, and once; got {text!r}")
     config: dict[str, Any] = {"strategy_name": name}
     if "B1" in STRATEGIES[name].config_keys:
         config["B1"] = parallel
-    for option in filter(None, options.split(",")):
-        key, separator, value = option.partition("=")
-        if not separator:
-            raise ValueError(f"strategy options are written name:key=value,key=value; got {text!r}")
-        try:
-            config[key] = json.loads(value)
-        except json.JSONDecodeError:
-            config[key] = value
-    return config
+    return config | options
+
+
+def _as_text(stated: Any) -> str:
+    """How a strategy is written that was stated as an object, as LabelBench's configurations are."""
+    if not isinstance(stated, Mapping) or not isinstance(stated.get("strategy_name"), str):
+        return ""
+    options = ",".join(f"{key}={json.dumps(value)}" for key, value in stated.items() if key != "strategy_name")
+    return f'; write it "{stated["strategy_name"]}{":" if options else ""}{options}"'

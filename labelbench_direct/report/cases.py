@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from labelbench_direct.experiment.noise import GIVEN, describe_noise
+from labelbench_direct.experiment.pools import tell_apart
 from labelbench_direct.experiment.schema import Experiment, Trial
 from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.read import NUM_LABELED, TrialResult, read_trial
@@ -94,7 +95,6 @@ def read_cases(experiments: Mapping[str, Experiment], folder: Path) -> tuple[lis
     Raises ValueError where trials of one data file saw different contents of it.
     """
     cases, everything = [], []
-    digests: dict[str, tuple[str, Path]] = {}
     for name, experiment in experiments.items():
         found: dict[str, dict[str, list[TrialResult]]] = {}
         stated: dict[str, dict[str, int]] = {}
@@ -105,16 +105,26 @@ def read_cases(experiments: Mapping[str, Experiment], folder: Path) -> tuple[lis
             result = read_trial(path) if path.is_dir() else None
             if result is None or result.rounds is not None:
                 continue
-            first, where = digests.setdefault(experiment.dataset.partition("path=")[2].partition(",")[0],
-                                              (result.digest, path))  # fmt: skip
-            if first != result.digest:
-                raise ValueError(f"{path} and {where} saw different contents of one file: move one of them away")
             found.setdefault(str(trial.noise), {}).setdefault(label(trial), []).append(result)
             everything.append(result)
         for level in experiment.noise:
             case = _case(name, experiment, level, found.get(str(level), {}), stated[str(level)])  # type: ignore[arg-type]
             cases.append(case)
+    _check_same_data(everything)
     return cases, everything
+
+
+def _check_same_data(trials: Sequence[TrialResult]) -> None:
+    by_name: dict[str, list[TrialResult]] = {}
+    for trial in trials:
+        by_name.setdefault(trial.setting.dataset, []).append(trial)
+    for dataset, own in by_name.items():
+        keys = tell_apart([trial.pool for trial in own if trial.pool is not None])
+        if len(set(keys)) > 1:
+            other = next(trial for trial, key in zip(own, keys, strict=True) if key != keys[0])
+            raise ValueError(
+                f"{own[0].path} and {other.path} saw different data by the name {dataset}: move one of them away"
+            )
 
 
 def _case(
@@ -122,7 +132,7 @@ def _case(
 ) -> Case:
     data, _, head = experiment.title.partition("; ")
     some = [trial for own in trials.values() for trial in own]
-    keys = some[0].label_quality if some else {}
+    quality = [trial.pool["labels"] for trial in some if trial.pool]
     return Case(
         experiment=name,
         title=experiment.title,
@@ -135,7 +145,7 @@ def _case(
             for strategy, own in trials.items()
         },
         stated=stated,
-        quality={key: float(np.mean([trial.label_quality[key] for trial in some])) for key in keys},
+        quality={key: float(np.mean([one[key] for one in quality])) for key in (quality[0] if quality else ())},
         counts=tuple(some[0].class_counts.astype(int).tolist()) if some and some[0].class_counts is not None else (),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelbench_direct.experiment.noise import GIVEN, matrix_name
+from labelbench_direct.experiment.pools import POOL, ROUNDS
 from labelbench_direct.experiment.storage import read_lines
-from labelbench_direct.experiment.trial import HEADER, POOL, ROUNDS, TIMES
+from labelbench_direct.experiment.trial import HEADER, TIMES
+from labelbench_direct.report.data import with_data
 from labelbench_direct.report.pickles import describe_path, read_pickle
 
 Series = NDArray[np.float64]
@@ -32,11 +34,14 @@ class Setting:
     """The share of wrong labels, of a confusion matrix or of annotators the expected one."""
     confusion: str = ""
     """A name for the confusion matrix, if there is one; ``given`` for annotators."""
+    data: str = ""
+    """A name for the data themselves, where trials on others have the same ``dataset``."""
 
     @property
     def title(self) -> str:
         """For people."""
-        return f"{self.dataset}, {self.noise_title}, {self.batch_size:,} labels a round, {self.model}, {self.trainer}"
+        data = f"{self.dataset}{f', data {self.data}' if self.data else ''}"
+        return f"{data}, {self.noise_title}, {self.batch_size:,} labels a round, {self.model}, {self.trainer}"
 
     @property
     def noise_title(self) -> str:
@@ -46,7 +51,8 @@ class Setting:
     @property
     def place(self) -> str:
         """Data set and noise, for notes."""
-        return f"{self.dataset}, noise {self.noise:g}{self._source}"
+        data = f"{self.dataset}{f', data {self.data}' if self.data else ''}"
+        return f"{data}, noise {self.noise:g}{self._source}"
 
     @property
     def _source(self) -> str:
@@ -72,10 +78,9 @@ class TrialResult:
     class_counts: Series | None = None
     """(K,) true examples of each class in the pool."""
     published: bool = False
-    label_quality: dict[str, float] = field(default_factory=dict)
-    """The shares of the pool's labels that are wrong, as ``pool.json`` has them."""
-    digest: str = ""
-    """Of the data's contents, where they are a file of a user's."""
+    pool: dict[str, Any] | None = None
+    """What ``pool.json`` says of the data; None where nothing does."""
+    host: str = ""
 
     @property
     def labels(self) -> Series:
@@ -101,7 +106,9 @@ def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
                 "lines of LabelBench runs, or LabelBench's published folders <dataset>/bs_<B>/.../<strategy>_<seed>.pkl"
             )
         trials += found
-    return _without_duplicates(trials, notes), notes
+    if not trials:
+        raise ValueError(f"there is nothing to report on yet: {'; '.join(notes)}")
+    return _without_duplicates(with_data(trials, notes), notes), notes
 
 
 def _trials_under(path: Path, notes: list[str]) -> Iterable[TrialResult]:
@@ -150,8 +157,8 @@ def read_trial(folder: Path) -> TrialResult | None:
             rounds=None if lines[-1]["last"] else header["rounds"],
             class_accuracies=np.array(lines[-1]["class_accuracies"]),
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
-            label_quality=pool.get("labels", {}),
-            digest=pool.get("digest", ""),
+            pool=pool,
+            host=header["host"],
         )
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error

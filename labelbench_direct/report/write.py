@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelbench_direct.experiment.trial import POOL
+from labelbench_direct.experiment.pools import POOL
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report import figures
 from labelbench_direct.report.groups import Group, families, group, usable
@@ -178,7 +178,7 @@ class _Writer:
         return Picture(svg, caption)
 
 
-_KEYS = ("dataset", "noise", "confusion", "batch_size", "model", "trainer")
+_KEYS = ("dataset", "data", "noise", "confusion", "batch_size", "model", "trainer")
 _NONE = Interval(np.nan, np.nan, np.nan)
 
 

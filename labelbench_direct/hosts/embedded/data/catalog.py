@@ -36,6 +36,7 @@ TABLE_1 = {
 }
 """The paper's N and imbalance ratio. Its row for SVHN with three classes is in error: its N of 54,448 is the size of
 the largest class, and its ratio of .2546 is by its own definition 4,948 / 54,448."""
+_TEXTS = frozenset({"path"})  # options that are strings, whatever they look like
 _RATIO_TOLERANCE = 1e-4  # the table has four digits
 
 
@@ -88,7 +89,7 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
     with a ``ratio``, the pool is thinned so that each of them is that share of the last.
     ``_lt`` thins class i of the pool to the share ``ratio ** (i / (K - 1))`` of the largest. Validation and test part
     are never thinned. Options follow a colon: ``cifar10_lt:ratio=0.01``, ``folder:path=birds,size=224``,
-    ``features:path=FILE.npz``.
+    ``features:path=FILE.npz``; a value with commas is put in double quotes, ``folder:path="birds, small"``.
     ``data_dir``: where the files are that no package ships.
 
     Raises ValueError for a name or option that it does not know, for damaged files and for data other than Table 1's;
@@ -99,7 +100,7 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
 
 def _stamp(name: str, data_dir: Path) -> tuple[int, ...]:
     """Of a single file that users write themselves: it may change while this process lives."""
-    text, options = parse_name(name)
+    text, options = parse_name(name, _TEXTS)
     file = data_dir / str(options.get("path", ""))
     if not text.startswith("features") or not file.is_file():
         return ()
@@ -110,7 +111,7 @@ def _stamp(name: str, data_dir: Path) -> tuple[int, ...]:
 @lru_cache(maxsize=4)
 def loaded(name: str, data_dir: Path, stamp: tuple[int, ...]) -> Data:
     """``load``, whose results are kept. ``stamp``: another one, another result."""
-    text, options = parse_name(name)
+    text, options = parse_name(name, _TEXTS)
     match = re.fullmatch(r"(?P<source>[a-z0-9_]+?)(_imb_(?P<classes>\d+)|(?P<long_tail>_lt))?", text)
     if match is None or match["source"] not in SOURCES:
         raise ValueError(
@@ -133,8 +134,7 @@ def loaded(name: str, data_dir: Path, stamp: tuple[int, ...]) -> Data:
         # The standard CIFAR-LT sets have truncated sizes, 12,406 examples in all for ten classes and ratio .01.
         rounding = np.floor if match["source"].startswith("cifar") else np.round
         data = replace(data, train=thin(data.train, ratio or LONG_TAIL_RATIO, rounding))
-    check_parts(data)
-    return data
+    return check_parts(data)
 
 
 def _read(source: Callable[..., Data], name: str, data_dir: Path, options: dict[str, object]) -> Data:

@@ -78,11 +78,11 @@ def _cifar(name: str, folder: Path, kind: Any, archive: str) -> Data:
     return halved(name, train_part, test_part, tuple(train.classes))
 
 
-def halved(name: str, train: Part, test: Part, classnames: tuple[str, ...], digest: str = "") -> Data:
+def halved(name: str, train: Part, test: Part, classnames: tuple[str, ...], content: str = "") -> Data:
     """LabelBench's validation and test parts: random halves of the published test part."""
     order = np.random.RandomState(42).permutation(len(test.labels))
     val, test = (test.of(half) for half in np.split(order, [len(order) // 2]))
-    return Data(name, train, val, test, classnames, digest=digest)
+    return Data(name, train, val, test, classnames, content=content)
 
 
 def _check(name: str, path: Path, md5: str, advice: str) -> None:
