@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare figures test lint bench bench-strategies mutants torture dist clean
+.PHONY: help compare figures evidence test lint bench bench-strategies mutants torture dist clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -22,6 +22,9 @@ figures: $(READY)  ## the twins of the paper's figures 4, 5 and 6, on real image
 	for figure in 09 13 15 18 23 06; do \
 		$(BIN)/labelbench-direct compare --experiment configs/experiments/fig$${figure}_twin.json || exit; \
 	done
+
+evidence: $(READY)  ## run the evidence at the paper's size, some hours, and write docs/evidence.md; needs data: docs/features.md
+	$(BIN)/labelbench-direct evidence
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -n auto

@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from labelbench_direct import __version__
 from labelbench_direct.console import patient_output
+from labelbench_direct.experiment.evidence import ordered_trials, read_settings
+from labelbench_direct.experiment.hosts import check_results
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.names import folder_name
 from labelbench_direct.experiment.noise import describe_noise, level_name, read_noise
@@ -22,11 +24,13 @@ from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Tria
 from labelbench_direct.experiment.sinks import SINKS
 from labelbench_direct.experiment.sweep import Engine, run_sweep
 from labelbench_direct.experiment.trial import Settings, is_finished
-from labelbench_direct.hosts.embedded.data.catalog import SOURCES
+from labelbench_direct.hosts.embedded.data.catalog import SOURCES, load
+from labelbench_direct.hosts.embedded.data.make_features import MAKERS
 from labelbench_direct.hosts.labelbench import checkout, doctor
 from labelbench_direct.hosts.labelbench.launch import environment, launch
 from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.compare import compare
+from labelbench_direct.report.evidence import write_evidence
 from labelbench_direct.report.metrics import Better
 from labelbench_direct.report.write import write_report
 from labelbench_direct.strategies import STRATEGIES
@@ -54,6 +58,17 @@ LabelBench's published results (pickles, read without running anything in them).
 examples:
   labelbench-direct report results/mnist5k_imb_3-noise-0.1
   labelbench-direct report runs LabelBench/results/fmow --metric "Test Loss" --output fmow
+"""
+
+_EVIDENCE = """\
+Run all experiments of a folder, what matters most first, and write the page that shows what they show. Started again it
+goes on where it stopped; the page says what is not finished. Experiments whose data are not there are named, with what
+to get and where to put it, and the others run.
+
+examples:
+  labelbench-direct evidence
+  labelbench-direct evidence --only random margin --data-dir ~/features
+  labelbench-direct evidence --page-only
 """
 
 _LABELBENCH = """\
@@ -98,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_compare(commands)
+    _add_evidence(commands)
+    _add_features(commands)
     _add_report(commands)
     _add_labelbench(commands)
     return parser
@@ -115,7 +132,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what = parser.add_argument_group("what to compare")
     add = what.add_argument
     add("--experiment", type=Path, metavar="FILE", help="a JSON file that states all of what follows")
-    add("--dataset", help=f"{', '.join(SOURCES)} (folder:path=PATH), with or without _imb_K "
+    add("--dataset", help=f"{', '.join(SOURCES)} (folder:path=PATH, features:path=FILE.npz), with or without _imb_K "
         f"(K - 1 rare classes) or _lt (default: {default.dataset})")  # fmt: skip
     add("--strategies", nargs="+", metavar="NAME[:KEY=VALUE,...]",
         help=f"the first is compared with the others; all, or some of {', '.join(STRATEGIES)} "
@@ -123,7 +140,8 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--seeds", type=int, help=f"how many, from 0 (default: {len(default.seeds)})")
     add("--noise", nargs="+", metavar="LEVEL",
         help="share of the pool's labels that are wrong, or a .json or .csv file with a confusion matrix: rows of "
-        f"true classes, columns of given ones (default: {default.noise[0]})")  # fmt: skip
+        "true classes, columns of given ones; or given, for the labels of the data's own annotators "
+        f"(default: {default.noise[0]})")  # fmt: skip
     add("--batch-size", type=int, help=f"labels per round, the paper's B_train (default: {default.batch_size})")
     add("--rounds", type=int, help=f"rounds, the first one random (default: {default.rounds})")
     add("--parallel", type=int, nargs="+", help=f"labels asked for at once, the paper's B_parallel (default: "
@@ -132,10 +150,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     how = parser.add_argument_group("how to run it")
     add = how.add_argument
     add("--output", type=Path, help="folder for the results (default: results/DATASET-noise-NOISE, or results/FILE)")
-    add("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
-    add("--workers", type=int, help="local: trials run at once (default: as many as cores may be used)")
-    add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
-    add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
+    _add_engine(how)
     add("--sinks", nargs="+", choices=tuple(SINKS), default=(), help="also log there; never needed, never in the way")
     add("--host", choices=get_args(Host),
         help="whose data sets, models and trainers: this package's (default, if FILE says nothing else), or those of a "
@@ -192,7 +207,7 @@ def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
     data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().absolute()  # for processes that start elsewhere
     experiment = replace(experiment, data_dir=str(data_dir))
-    home = None
+    home, said = None, set[str]()
     if experiment.host == "labelbench":
         home = checkout.find_checkout(parsed.home)
         os.environ.update(environment(home, device=parsed.device))  # for the trials' processes, of Ray
@@ -201,6 +216,8 @@ def _compare(parsed: argparse.Namespace) -> int:
     else:
         for note in experiment.check_against_data():
             print(f"labelbench-direct: {note}", file=sys.stderr)
+            said.add(note)
+    check_results(experiment, folder, str(home) if home else None)
     trials = experiment.trials()
     noise = " and ".join(describe_noise(level) for level in experiment.noise)
     title = experiment.title or f"{experiment.dataset}, {noise} label noise"
@@ -213,11 +230,87 @@ def _compare(parsed: argparse.Namespace) -> int:
         )
         print(f"labelbench-direct: {note}", file=sys.stderr)
     settings = Settings(tuple(parsed.sinks), parsed.keep_models, str(home) if home else None, experiment.data_dir)
-    _run(trials, folder, _engine(parsed, folder, settings))
+    if experiment.host == "embedded":
+        settings = replace(settings, data_checksum=load(experiment.dataset, data_dir).checksum)
+    _run(trials, folder, _engine(parsed, folder, settings), said)
     comparison = compare([folder / trial.identifier for trial in trials], title)
     print(f"\n{comparison.text}")
     comparison.write(folder)
     print(f"The picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")
+    return 0
+
+
+def _add_engine(parser: argparse._ActionsContainer) -> None:
+    add = parser.add_argument
+    add("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
+    add("--workers", type=int, help="local: trials run at once (default: as many as there are cores)")
+    add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
+    add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
+
+
+def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "evidence",
+        help="run the project's own experiments and write the page of what they show",
+        description=_EVIDENCE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=_evidence)
+    add = parser.add_argument
+    add("--experiments", type=Path, default=Path("configs/evidence"), metavar="FOLDER",
+        help="of experiment files (default: %(default)s)")  # fmt: skip
+    add("--output", type=Path, default=Path("results/evidence"), help="folder for the results (default: %(default)s)")
+    add("--page", type=Path, default=Path("docs/evidence.md"), help="what is written (default: %(default)s)")
+    add("--page-only", action="store_true", help="run nothing: the page from what is finished")
+    add("--only", nargs="+", choices=tuple(STRATEGIES), metavar="STRATEGY", help="run trials of these alone")
+    add("--data-dir", metavar="FOLDER", default=DATA_DIR, help="where the data are (default: %(default)s)")
+    _add_engine(parser)
+
+
+def _evidence(parsed: argparse.Namespace) -> int:
+    experiments = read_settings(parsed.experiments, str(Path(parsed.data_dir).expanduser().resolve()))
+    notes = [] if parsed.page_only else _run_evidence(parsed, experiments)
+    missing = write_evidence(experiments, parsed.output, parsed.page, notes)
+    print(f"{missing}\n\nThe page: {parsed.page}")
+    return 0
+
+
+def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]) -> list[str]:
+    """Run what is missing of the experiments whose data are there; what is said of the others."""
+    usable, notes = [], []
+    for name, experiment in experiments.items():
+        try:
+            experiment.check_against_data()
+            check_results(experiment, parsed.output, None)
+            usable.append(experiment)
+        except (FileNotFoundError, ModuleNotFoundError) as error:
+            notes.append(f"{name} was not run: {error}")
+            print(f"labelbench-direct: {notes[-1]}", file=sys.stderr)
+    if not usable:
+        raise FileNotFoundError("no experiment's data are there: each is said above, with what to get")
+    trials = [one for one in ordered_trials(usable) if not parsed.only or one.strategy["strategy_name"] in parsed.only]
+    parsed.output.mkdir(parents=True, exist_ok=True)
+    print(f"{len(trials)} trials of {len(usable)} experiments, results in {parsed.output}")
+    engine = _engine(parsed, parsed.output, Settings(data_folder=usable[0].data_dir, selections=False))
+    _run(trials, parsed.output, engine, set(notes))
+    return notes
+
+
+def _add_features(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "features",
+        help="make the feature files of the evidence from the published sources",
+        description="Make one of the feature files of the evidence from what its authors published; docs/features.md "
+        "says what to get. Computes features with a pretrained network: an hour on a CPU, minutes on a GPU.",
+    )
+    parser.set_defaults(command=_features)
+    parser.add_argument("name", choices=tuple(MAKERS))
+    parser.add_argument("--data-dir", type=Path, default=Path(DATA_DIR), help="where the published files are, and "
+        "where the feature file goes (default: %(default)s)")  # fmt: skip
+
+
+def _features(parsed: argparse.Namespace) -> int:
+    print(f"made {MAKERS[parsed.name](parsed.data_dir)}")
     return 0
 
 
@@ -227,8 +320,8 @@ def _engine(parsed: argparse.Namespace, folder: Path, settings: Settings) -> Eng
     return LocalEngine(folder, settings, parsed.workers)
 
 
-def _run(trials: Sequence[Trial], folder: Path, engine: Engine) -> None:
-    """Run all trials under a bar of rounds, which also tells the time left."""
+def _run(trials: Sequence[Trial], folder: Path, engine: Engine, said: set[str]) -> None:
+    """Run all trials under a bar of rounds, which also tells the time left. ``said``: notes not to be repeated."""
     bar = None
     for progress in run_sweep(trials, folder, engine):
         if bar is None:
@@ -236,7 +329,10 @@ def _run(trials: Sequence[Trial], folder: Path, engine: Engine) -> None:
             bar = tqdm(
                 total=progress.all_rounds, initial=progress.rounds, unit="round", desc="rounds", mininterval=seconds
             )
-        for note in progress.notes:
+        for note in dict.fromkeys(progress.notes):
+            if note in said:
+                continue
+            said.add(note)
             bar.write(f"labelbench-direct: {note}", file=sys.stderr)
         bar.set_postfix_str(f"{progress.done}/{progress.trials} trials done, {progress.running} running", refresh=False)
         bar.update(progress.rounds - bar.n)

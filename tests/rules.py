@@ -4,6 +4,7 @@ with.
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import oracle
@@ -49,6 +50,30 @@ def galaxy(probabilities, labeled, annotate, budget, rng, cuts):
         queries.append(order[position])
         labels[order[position]] = annotate(order[position])
     return queries
+
+
+def direct_explore(probabilities, labeled, annotate, budget, parallel, rng, options, explore):
+    """Batches drawn from the whole pool until their share is used, which falls with every class that gets a label; then
+    DIRECT, whose searches fade. Draws what the strategy draws: at once the most examples that may explore.
+    """
+    num_classes = len(probabilities[0])
+    labels, queries = dict(labeled), []
+    most = budget * budget // (2 * num_classes * max(1, len(labeled)))
+    if options.min_budget_per_class is not None:
+        most = min(most, options.min_budget_per_class)
+    options = replace(options, min_budget_per_class=most)
+    unlabeled = [index for index in range(len(probabilities)) if index not in labels]
+    drawn = rng.choice(unlabeled, size=budget, replace=False).tolist()
+    while True:
+        unnamed = sum(k not in labels.values() for k in range(num_classes))
+        left = round(budget * (explore + (1 - explore) * unnamed / num_classes)) - len(queries)
+        if left <= 0:
+            break
+        for index in drawn[len(queries) :][: min(left, parallel)]:
+            queries.append(index)
+            labels[index] = annotate(index)
+    budget -= len(queries)
+    return queries + oracle.direct(probabilities, labels, annotate, budget, parallel, rng, options)
 
 
 def first(candidates, budget, value):

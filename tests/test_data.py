@@ -1,9 +1,11 @@
 """Data sets in the formats in which they are published, written small."""
 
 import hashlib
+import os
 import pickle
 import shutil
 import warnings
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +13,10 @@ import pytest
 
 from labelbench_direct.hosts.embedded import load
 from labelbench_direct.hosts.embedded.data import catalog, files
+from labelbench_direct.hosts.embedded.data.catalog import loaded
 from labelbench_direct.hosts.embedded.data.pairs import pairs as pairs_of
 from labelbench_direct.hosts.embedded.data.parts import long_tail
+from labelbench_direct.hosts.embedded.data.pictures import read_picture
 
 datasets = pytest.importorskip("torchvision.datasets", reason="the extra vision is not installed")
 Image = pytest.importorskip("PIL.Image")
@@ -50,7 +54,7 @@ def evenly(num_classes, per_class):
 
 @pytest.fixture(autouse=True)
 def _forget():
-    load.cache_clear()
+    loaded.cache_clear()
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_imbalanced_data_are_those_of_table_1(cifar10, monkeypatch):
     assert data.train.labels.tolist() == np.minimum(evenly(10, 20), 1).tolist()
     assert data.classnames == ("thing 0", "others")
     for wrong in ((199, 0.1111), (200, 0.1250)):
-        load.cache_clear()
+        loaded.cache_clear()
         monkeypatch.setattr(catalog, "TABLE_1", {"cifar10_imb_2": wrong})
         with pytest.raises(ValueError, match=r"has 200 examples and imbalance ratio 0.1111, the paper's \(Table 1\)"):
             load("cifar10_imb_2", cifar10)
@@ -155,7 +159,7 @@ def test_pairs_of_digits_are_a_hundred_classes_and_no_part_shares_a_digit():
         left, right = (labels[[number for _, number in side]] for side in found)
         assert np.array_equal(10 * left + right, part.labels)
         assert len(set(zip(*found, strict=True))) == 100 * per_class, "no pair is there twice"
-    load.cache_clear()
+    loaded.cache_clear()
     assert np.array_equal(load("mnist5k_pairs").train.inputs, pairs.train.inputs)
 
 
@@ -239,7 +243,7 @@ def test_absent_files_say_what_to_get_and_where_to_put_it(tmp_path, name, messag
 def test_half_a_file_is_never_taken_for_whole(request, dataset, file):
     folder = request.getfixturevalue(dataset)
     load(dataset, folder)
-    load.cache_clear()
+    loaded.cache_clear()
     whole = (folder / file).read_bytes()
     (folder / file).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"is incomplete or damaged, its MD5 is not the published .* again"):
@@ -354,11 +358,11 @@ def test_sixteen_bits_a_channel_are_refused(tmp_path):
     [
         (
             "image,class\n0.png,cat\n",
-            r"needs the columns file and label and .*, got \['class', 'image'\]",
+            r"labels.csv, line 1: the first line must name the columns file and label, got 'image,class'",
         ),
         ("file,label\n", "at least one row"),
         ("file,label\n0.png,\n", "line 2: file and label must not be empty"),
-        ("file,label\n0.png,cat\n0.png,dog\n", "0.png is there 2 times"),
+        ("file,label\n0.png,cat\n0.png,dog\n", "line 3: 0.png has a label already, in line 2; an example has one"),
         ("file,label,part\n0.png,cat,pool\n", "line 2: part must be one of train, val, test, got 'pool'"),
         ("file,label\n0.png,cat\n1.png,cat\n", "at least 2 classes are needed, got cat"),
         ("file,label\n0.png,cat\n1.png,dog\n", "the validation part is empty"),
@@ -371,10 +375,222 @@ def test_unusable_tables_are_named(tmp_path, text, message):
         load("folder", tmp_path)
 
 
-def test_a_folder_without_any_usable_image(tmp_path):
+def test_a_folder_without_any_usable_image_says_why(tmp_path):
     write_folder(tmp_path, 2)
     for path in tmp_path.glob("*.png"):
         path.unlink()
-    with pytest.raises(ValueError, match="none of the 2 images"):
+    with pytest.raises(
+        ValueError, match=r"none of the 2 images in .* can be used: 0.png: there is no such file; 1.png"
+    ):
         load("folder:skip_bad=true", tmp_path)
     shutil.rmtree(tmp_path)
+
+
+def table_of(folder, text, encoding="utf-8"):
+    """Fifty images, and a table of one's own."""
+    write_folder(folder, 50)
+    (folder / "labels.csv").write_bytes(text.encode(encoding))
+    return folder
+
+
+ROWS = [f"{i}.png,{'cat' if i % 2 else 'dog'}" for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ([*ROWS[:3], "3.png,bird, small"], "line 5: 3 fields, but the first line names 2 columns; a field with ','"),
+        ([*ROWS[:3], "3.png"], "line 5: 1 fields, but the first line names 2 columns"),
+        ([*ROWS[:3], "3.png,cat,"], "line 5: 3 fields, but the first line names 2 columns"),
+        ([*ROWS[:2], "", "", "2.png,cat,x"], "line 6: 3 fields"),
+        ([*ROWS[:3], '3.png,"cat', *ROWS[4:]], "line 5: the quotes do not enclose one field of this line"),
+        (['0.png,"dog', '1.png,cat"', *ROWS[2:]], "line 2: the quotes do not enclose one field of this line"),
+        ([*ROWS[:3], '3.png,"ca"t'], "line 5: the quotes do not enclose one field of this line"),
+        ([*ROWS[:3], "3.png,   "], "line 5: file and label must not be empty"),
+        ([*ROWS[:3], "3.png,\u200b"], "line 5: file and label must not be empty"),
+        ([*ROWS[:3], "./2.png,cat"], r"line 5: ./2.png has a label already, in line 4, there by the name 2.png; an"),
+        ([*ROWS[:3], "\u00a02.png ,cat"], r"line 5: 2.png has a label already, in line 4; an example has one$"),
+        ([*ROWS[:3], "link.png,cat"], r"line 5: link.png has a label already, in line 4, there by the name 2.png"),
+        (["cat,0.png", "dog,1.png", "cat,2.png"], r"line 4: cat has a label already, in line 2; .*columns swapped\?"),
+        ([*ROWS[:3], "a\0b.png,cat"], "line 5: there is a NUL character"),
+    ],
+)  # fmt: skip
+def test_tables_are_read_as_they_are_meant_or_refused_by_line(tmp_path, text, message):
+    table_of(tmp_path, "\n".join(["file,label", *text]))
+    (tmp_path / "link.png").symlink_to(tmp_path / "2.png")
+    with pytest.raises(ValueError, match=message) as caught:
+        load("folder:skip_bad=true", tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/labels.csv, line ")
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("0.png,cat", "line 1: the first line must name the columns file and label, got '0.png,cat'"),
+        ("file,label,label", "line 1: the column 'label' is there twice"),
+        ("file label", "line 1: the first line must name the columns"),
+        ("file,label,", "line 2: 2 fields, but the first line names 2 columns"),
+    ],
+)
+def test_headers_are_checked(tmp_path, header, message):
+    table_of(tmp_path, "\n".join([header, *ROWS]))
+    with pytest.raises(ValueError, match=message):
+        load("folder", tmp_path)
+    (tmp_path / "labels.csv").write_text(" \n\n")
+    loaded.cache_clear()
+    with pytest.raises(ValueError, match=r"labels.csv is empty: it needs a first line with the columns file and label"):
+        load("folder", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding", "ends"),
+    [(",", "utf-8-sig", "\n"), (";", "utf-8", "\r\n"), ("\t", "utf-16", "\r\n"), (",", "utf-8", "\r")],
+)
+def test_spreadsheets_tables_are_read(tmp_path, separator, encoding, ends):
+    rows = [row.replace(",", f' {separator} "') + ' "' for row in ROWS]
+    text = ends.join([f" File{separator}Label ", "", *rows[:9], separator, *rows[9:], ""])
+    data = load("folder", table_of(tmp_path, text, encoding))
+    assert data.classnames == ("cat", "dog")
+    assert len(data.train.labels) == 14
+    assert data.notes == ()
+
+
+@pytest.mark.parametrize(("encoding", "byte"), [("latin-1", "0xfc"), ("cp1252", "0xfc")])
+def test_tables_in_other_encodings_are_refused_by_line(tmp_path, encoding, byte):
+    table_of(tmp_path, "\n".join(["file,label", *ROWS[:3], "", "3.png,k\u00fcken"]), encoding)
+    with pytest.raises(ValueError, match=f"labels.csv, line 6: byte {byte} is not UTF-8 text; save the file as UTF-8"):
+        load("folder", tmp_path)
+
+
+def test_class_names_are_one_in_one_form_and_alike_ones_are_said(tmp_path):
+    names = ["caf\u00e9", "cafe\u0301 ", " Cat", "cat.", "dog"]
+    rows = [f"{i}.png,{names[i % 5]}" for i in range(50)]
+    data = load("folder:path=", table_of(tmp_path, "\n".join(["file,label,breed", *(f"{row},x" for row in rows)])))
+    assert data.classnames == ("Cat", "caf\u00e9", "cat.", "dog")
+    assert data.notes == (
+        "labels.csv has columns that are not used: breed",
+        "these are taken for different classes, though their names are alike: 'Cat' and 'cat.'",
+    )
+
+
+def test_files_are_found_in_other_spellings(tmp_path):
+    write_folder(tmp_path / "pets")
+    (tmp_path / "pets" / "deep").mkdir()
+    for number, name in ((0, "cafe\u0301.png"), (2, "caf\u00e9 2.png"), (4, "deep/4.png"), (6, "../6.png")):
+        (tmp_path / "pets" / f"{number}.png").rename(tmp_path / "pets" / name)
+    names = {
+        0: "caf\u00e9.png",
+        2: "cafe\u0301 2.png",
+        4: "deep\\4.png",
+        6: "../6.png",
+        8: str(tmp_path / "pets/8.png"),
+    }
+    rows = [f"{names.get(i, f'{i}.png')},{'cat' if i % 2 else 'dog'}" for i in range(20)]
+    (tmp_path / "pets" / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
+    assert len(load("folder:path=pets", tmp_path).train.labels) == 14
+
+
+def damaged_header(path):
+    """A PNG that says it has 60,000 x 60,000 pixels."""
+    content = bytearray(path.read_bytes())
+    content[16:24] = (60_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
+    path.write_bytes(content)
+
+
+def test_whatever_is_wrong_with_an_image_is_said_and_stops_nothing(tmp_path, monkeypatch):
+    write_folder(tmp_path, 40)
+    damaged_header(tmp_path / "0.png")
+    (tmp_path / "1.png").write_bytes(b"")
+    for number in (2, 3, 4, 5):
+        (tmp_path / f"{number}.png").unlink()
+    (tmp_path / "2.png").mkdir()
+    os.mkfifo(tmp_path / "3.png")
+    (tmp_path / "4.png").symlink_to(tmp_path / "4.png")
+    (tmp_path / "5.png").symlink_to("/dev/zero")
+    long = "x" * 300 + ".png"
+    table = (tmp_path / "labels.csv").read_text()
+    (tmp_path / "labels.csv").write_text(table.replace("\n6.png", f"\n{long}"))
+    from PIL import PngImagePlugin
+
+    opened = PngImagePlugin.PngImageFile._open
+
+    def failing(self):
+        if b"fails" in self.fp.getvalue():
+            raise IndexError("index out of range")
+        opened(self)
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "_open", failing)
+    (tmp_path / "7.png").write_bytes((tmp_path / "7.png").read_bytes() + b"fails")
+    with pytest.raises(ValueError, match=r"8 of 40 images in .* cannot be used: 0.png: .*and 3 more"):
+        load("folder", tmp_path)
+    monkeypatch.setattr("labelbench_direct.hosts.embedded.data.folder._NAMED", 9)
+    data = load("folder:skip_bad=true", tmp_path)
+    assert len(data.train.labels) == 24
+    (note,) = data.notes
+    said = dict(part.split(": ", 1) for part in note.removeprefix("8 of 40 images are left out: ").split("; "))
+    assert said.pop("0.png").startswith("it cannot be read: Image size (3600000000 pixels) exceeds limit")
+    assert said == {
+        "1.png": "it is empty",
+        "2.png": "it is a folder",
+        "3.png": "it is no regular file",
+        "4.png": "it cannot be read: Too many levels of symbolic links",
+        "5.png": "it is no regular file",
+        long: "it cannot be read: File name too long",
+        "7.png": "it is no image that Pillow knows",
+    }
+
+
+def test_a_class_that_is_left_out_whole_is_said(tmp_path):
+    write_folder(tmp_path, 40)
+    rows = (tmp_path / "labels.csv").read_text() + "owl.png,owl\n"
+    (tmp_path / "labels.csv").write_text(rows)
+    data = load("folder:skip_bad=true", tmp_path)
+    assert data.classnames == ("cat", "dog")
+    assert data.notes == (
+        "1 of 41 images are left out: owl.png: there is no such file; with them no image is left of the class owl",
+    )
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_are_turned_upright(tmp_path, kind, orientation):
+    """Each of EXIF's eight ways to lie shows the same image."""
+    upright = np.zeros((24, 16, 3), dtype=np.uint8)
+    upright[:8, :8] = 255
+    ways = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright), 7: np.rot90(upright.transpose(1, 0, 2), 2), 8: np.rot90(upright, -1),
+    }  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = Image.fromarray(np.ascontiguousarray(ways[orientation]))
+    lying.save(tmp_path / f"x.{kind}", exif=exif, **({} if kind == "jpg" else {"lossless": True}))
+    shown = read_picture(tmp_path / f"x.{kind}", None).pixels
+    assert np.abs(shown.astype(int) - upright).max() < 20
+
+
+def test_damaged_exif_entries_turn_nothing(tmp_path):
+    Image.fromarray(images(1, side=12)[0]).save(tmp_path / "x.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12")
+    assert read_picture(tmp_path / "x.png", None).pixels.tolist() == images(1, side=12)[0].tolist()
+
+
+def test_of_animated_images_the_first_frame_is_taken_and_said(tmp_path):
+    write_folder(tmp_path)
+    first, second = (Image.fromarray(images(1, side=12, seed=seed)[0]) for seed in (0, 1))
+    first.save(tmp_path / "0.png", save_all=True, append_images=[second])
+    data = load("folder", tmp_path)
+    assert data.notes == ("1 images have several frames, of which the first is taken: 0.png",)
+    shown = {image.tobytes() for part in (data.train, data.val, data.test) for image in part.inputs}
+    assert images(1, side=12, seed=0)[0].tobytes() in shown
+
+
+def test_classes_that_the_validation_part_lacks_are_said(tmp_path):
+    write_folder(tmp_path, 12, "file,label,part", part=lambda i: ("train", "val", "test")[(i // 2) % 3])
+    rows = (tmp_path / "labels.csv").read_text()
+    (tmp_path / "labels.csv").write_text(rows.replace("cat,val", "dog,val"))
+    (note,) = load("folder", tmp_path).notes
+    assert note == (
+        "1 of 2 classes have no example in the validation part: cat. As in LabelBench each of them counts as accuracy "
+        "0, so that Balanced Validation Accuracy is 0.500 at most"
+    )

@@ -8,6 +8,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from labelbench_direct.hosts.corrupters import uniform_noise
 from labelbench_direct.hosts.embedded.data.catalog import LONG_TAIL_RATIO, load
 from labelbench_direct.hosts.embedded.pool import Pool
+from labelbench_direct.hosts.embedded.trainers import check_settings, make_trainer
+from labelbench_direct.hosts.embedded.training.lbfgs import Lbfgs
 from labelbench_direct.hosts.embedded.training.passive import Classifier, PassiveTrainer, Training, best_device
 from labelbench_direct.hosts.loop import first_batch, run_rounds
 from labelbench_direct.hosts.metrics import class_accuracies
@@ -180,3 +182,74 @@ def test_first_batch_is_labelbenchs():
     np.random.seed(1234 + 42)
     expected = np.random.choice(np.arange(500), size=30, replace=False)
     assert first_batch(500, 30, 1234).tolist() == expected.tolist()
+
+
+def loss_by_loops(parameters, inputs, labels, num_classes, options):
+    """``LbfgsTrainer``'s objective, one example after the other."""
+    columns = inputs.shape[1]
+    weights = parameters[: num_classes * columns].reshape(num_classes, columns)
+    biases = parameters[num_classes * columns :]
+    counts = [sum(label == k for label in labels) for k in range(num_classes)]
+    weight = [1 / max(count, 1) if options.class_weights else 1.0 for count in counts]
+    total, norm = 0.0, 0.0
+    for row, label in zip(inputs, labels, strict=True):
+        logits = [sum(w * x for w, x in zip(weights[k], row, strict=True)) + biases[k] for k in range(num_classes)]
+        logs = [logit - np.log(sum(np.exp(logits))) for logit in logits]
+        for k in range(num_classes):
+            share = (1 - options.label_smoothing) * (k == label) + options.label_smoothing / num_classes
+            total -= (weight[k] if options.weighting == "torch" else weight[label]) * share * logs[k]
+        norm += weight[label]
+    return total / norm + options.weight_decay / 2 * sum(value * value for value in parameters)
+
+
+@pytest.mark.parametrize("weighting", ["torch", "example"])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"label_smoothing": 0.1, "class_weights": False}])
+def test_lbfgs_finds_the_minimum(weighting, options):
+    """No parameter can be moved either way without a higher loss, which plain loops compute."""
+    pool = Pool(load("digits_imb_3:ratio=0.2"))
+    pool.update_labeled_idxs(np.random.default_rng(0).permutation(len(pool))[:40])
+    stated = {"name": "lbfgs", "weighting": weighting, "weight_decay": 0.1, **options}
+    trainer = make_trainer({"name": "linear"}, stated, pool, 0, "cpu")
+    head = trainer.train().get_submodule("head")
+    found = np.concatenate([head.weight.detach().numpy().ravel(), head.bias.detach().numpy()]).astype(np.float64)
+    inputs = pool.data.train.inputs[pool.labeled_idxs()].astype(np.float64)
+    labels = pool.get_train_labels().argmax(axis=1)
+    by_loops = Lbfgs(**{key: value for key, value in stated.items() if key != "name"})
+    least = loss_by_loops(found, inputs, labels, 3, by_loops)
+    for i in np.random.default_rng(1).choice(len(found), 8, replace=False):
+        for step in (-0.01, 0.01):
+            moved = found.copy()
+            moved[i] += step
+            assert loss_by_loops(moved, inputs, labels, 3, by_loops) > least + 1e-6
+    assert np.array_equal(trainer.train().get_submodule("head").weight.detach(), head.weight.detach())
+
+
+def test_lbfgs_weights_smoothed_labels_as_torch_does_or_by_example():
+    pool = Pool(load("digits_imb_3:ratio=0.2"))
+    pool.update_labeled_idxs(np.arange(60))
+    heads = {}
+    for weighting in ("torch", "example"):
+        for smoothing in (0.0, 0.1):
+            stated = {"name": "lbfgs", "weighting": weighting, "label_smoothing": smoothing}
+            model = make_trainer({"name": "linear"}, stated, pool, 0, "cpu").train()
+            heads[weighting, smoothing] = model.get_submodule("head").weight.detach().numpy()
+    assert np.allclose(heads["torch", 0.0], heads["example", 0.0], atol=1e-4)
+    assert not np.allclose(heads["torch", 0.1], heads["example", 0.1], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("model", "trainer", "message"),
+    [
+        ({"name": "mlp"}, {"name": "lbfgs"}, "the trainer 'lbfgs' is for the model 'linear', got 'mlp'"),
+        (
+            {"name": "linear"},
+            {"name": "lbfgs", "steps": 5},
+            "unknown key 'steps' in the configuration of trainer",
+        ),
+        ({"name": "linear"}, {"name": "lbfgs", "weight_decay": 0}, "weight_decay must be at least 1e-08, got 0"),
+        ({"name": "linear"}, {"name": "lbfgs", "weighting": "none"}, "weighting must be one of"),
+    ],
+)
+def test_lbfgs_refuses_what_it_cannot_do(model, trainer, message):
+    with pytest.raises(ValueError, match=message):
+        check_settings(model, trainer)

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from labelbench_direct.cli import main
-from labelbench_direct.experiment.schema import Experiment, read_experiment, strategy_config
+from labelbench_direct.experiment.schema import MOST_SEED, Experiment, read_experiment, strategy_config
+from labelbench_direct.experiment.trial import Settings, check_header
+from labelbench_direct.hosts.embedded.config import parse_name
+from labelbench_direct.hosts.loop import first_batch
 
 SMALL = Experiment(dataset="digits_imb_3", strategies=("direct", "margin"), seeds=(0, 1), batch_size=12, rounds=3)
 STATED = {
@@ -56,15 +59,51 @@ def test_a_file_states_a_product(tmp_path):
         ({"strategies": ["direct:B2=1"]}, ValueError, "unknown key 'B2'"),
         ({"model": "mlp"}, TypeError, 'model must be an object with a "name"'),
         ({"rounds": 0}, ValueError, "rounds must be at least 1"),
+        ({"rounds": True}, TypeError, "rounds must be an integer, got True"),
+        ({"batch_size": "40"}, TypeError, "batch_size must be an integer, got '40'"),
+        ({"seeds": [-1]}, ValueError, "seeds must be at least 0, got -1"),
+        ({"seeds": [2**32 - 1]}, ValueError, "seeds must be at most 4294967253, got 4294967295"),
+        ({"seeds": [[1]]}, TypeError, r"seeds must be an integer, got \[1\]"),
+        ({"strategies": [["direct"]]}, TypeError, r"strategies are strings such as 'direct:B1=1', got \['direct'\]"),
+        (
+            {"strategies": [{"strategy_name": "direct", "B1": 5, "threshold_tie": "lowest"}]},
+            TypeError,
+            '; write it "direct:B1=5,threshold_tie="lowest""',
+        ),
+        (
+            {"strategies": ["direct:B1=1,B1=2"]},
+            ValueError,
+            "strategy options are stated once each; 'B1' is there twice",
+        ),
+        ({"strategies": ["direct:strategy_name=x"]}, ValueError, "the strategy's name comes before the colon"),
+        ({"model": {"name": "mlp", "hidden": float("nan")}}, ValueError, "is not JSON: NaN is no number that JSON has"),
     ],
 )
 def test_files_that_cannot_be_run_are_refused_by_name(tmp_path, changes, error, message):
     with pytest.raises(error, match=message) as caught:
         read_experiment(write(tmp_path, **changes))
-    assert "experiment.json: " in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'experiment.json'}")
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[1]", "is a JSON object, got list")])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks_are_read_over(tmp_path, encoding):
+    path = write(tmp_path)
+    path.write_text(path.read_text(), encoding=encoding)
+    assert len(read_experiment(path).trials()) == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "x.json is not JSON"),
+        ("", "x.json is not JSON: Expecting value: line 1"),
+        ('{"seeds": [1,]}', "x.json is not JSON: .*line 1 column"),
+        ("[1]", "x.json: an experiment is a JSON object, got list"),
+        ("[" * 100_000, "x.json is not JSON that can be read: it is nested too deeply"),
+        ('{"seeds": [1], "noise": [0], "seeds": [2]}', "x.json is not JSON: the key 'seeds' is there 2 times"),
+        ('{"model": {"name": "mlp", "name": "linear"}}', "x.json is not JSON: the key 'name' is there 2 times"),
+    ],
+)
 def test_files_that_are_no_object_are_refused(tmp_path, text, message):
     path = tmp_path / "x.json"
     path.write_text(text)
@@ -82,7 +121,7 @@ def test_every_experiment_of_the_project_loads():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strategies": ("badger",)}, "unknown strategy 'badger'; there are direct, random"),
+        ({"strategies": ("badger",)}, "unknown strategy 'badger'; there are direct, direct_explore, random"),
         ({"strategies": ("direct:nearest",)}, "strategy options are written name:key=value"),
         ({"strategies": ("margin", "margin")}, "strategies must be distinct"),
         ({"seeds": ()}, "seeds must be distinct and at least one"),
@@ -109,6 +148,53 @@ def test_impossible_experiments_are_refused(changes, message):
 def test_what_the_data_do_not_allow_is_refused_before_training(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **changes).check_against_data()
+
+
+def test_the_largest_seed_is_one_that_trials_can_use():
+    assert len(first_batch(100, 5, MOST_SEED)) == 5
+    with pytest.raises(ValueError, match=r"2\*\*32"):
+        first_batch(100, 5, MOST_SEED + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("folder:path=2024.10,size=224", {"path": "2024.10", "size": 224}),
+        ('folder:path="birds, small",size=224', {"path": "birds, small", "size": 224}),
+        ('folder:path="a ""b"", c"', {"path": 'a "b", c'}),
+        ("folder:path=C:\\photos\\new,skip_bad=true", {"path": "C:\\photos\\new", "skip_bad": True}),
+        ("folder:path=a=b", {"path": "a=b"}),
+        ("folder:path=true", {"path": "true"}),
+        ("digits_lt:ratio=0.1,", {"ratio": 0.1}),
+    ],
+)
+def test_options_can_say_any_path(text, options):
+    assert parse_name(text, {"path"}) == (text.partition(":")[0], options)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("folder:path=birds, small", 'a value with commas key="a,b"; got'),
+        ('folder:path="birds', "the quotes of 'path' do not end where its value does"),
+        ('folder:path="birds"s', "the quotes of 'path' do not end where its value does"),
+        ("folder:path=a,path=b", "options are stated once each; 'path' is there twice"),
+    ],
+)
+def test_options_that_nobody_can_read_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_name(text, {"path"})
+
+
+def test_report_before_the_first_finished_round(tmp_path, capsys):
+    (trial,) = replace(SMALL, strategies=("margin",), seeds=(0,)).trials()
+    path = tmp_path / trial.identifier
+    path.mkdir()
+    check_header(trial, path, Settings())
+    assert main(["report", str(tmp_path), "--output", str(tmp_path / "report")]) == 2
+    said = f"there is nothing to report on yet: {trial.identifier} has no finished round yet: left out"
+    assert capsys.readouterr().err == f"labelbench-direct: {said}\n"
+    assert not (tmp_path / "report").exists()
 
 
 def test_strategy_options():

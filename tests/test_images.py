@@ -1,5 +1,7 @@
 """Images: their batches and views, one round of the true ResNet-18 and of the true ViT-B/32."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -231,21 +233,62 @@ def test_frozen_features_are_open_clips_and_kept(tmp_path, monkeypatch):
     assert np.abs(features - expected.numpy()).mean() < 0.1 * spread, "but for rounding to 8 bits after scaling"
     assert scores(trainer)[0].shape == (6, 2)
 
-    (path,) = tmp_path.iterdir()
+    assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr(clip, "_features", lambda *arguments: pytest.fail("computed again"))
     assert np.array_equal(trainer_on(4, frozen, data=data)._network.inputs._parts["train"].numpy(), features)
     made = []
     monkeypatch.setattr(clip, "_features", lambda images, part, *rest: made.append(part) or features[:6])
-    path.write_bytes(path.read_bytes()[:3000])
     clip.cached_features(data, None, model.visual, "other", tmp_path, None)
     assert made == ["train", "val", "test"], "another preprocessing, another file"
-    trainer_on(4, frozen, data=data)
-    assert len(made) == 6, "half a file is made again"
     with torch.no_grad():
         next(model.visual.parameters()).add_(1)
     trainer_on(4, frozen, data=data)
-    assert len(made) == 9, "another model, another file"
+    assert len(made) == 6, "another model, another file"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def features_of(data):
+    return {name: np.ones((len(getattr(data, name).labels), 5), np.float32) for name in ("train", "val", "test")}
+
+
+@pytest.mark.parametrize("damage", ["nothing", "half", "a flipped byte", "not a file of numpy's", "rows are missing"])
+def test_damaged_features_are_made_again(tmp_path, monkeypatch, damage):
+    from labelbench_direct.hosts.embedded.models import clip
+
+    data, visual = data_of(6), torch.nn.Linear(2, 2)
+    made = []
+    monkeypatch.setattr(clip, "_features", lambda images, part, *rest: made.append(part) or features_of(data)[part])
+    clip.cached_features(data, None, visual, "", tmp_path, None)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 3] ^= 1
+    short = io.BytesIO()
+    np.savez(short, **{**features_of(data), "train": np.ones((5, 5))})
+    contents = {
+        "nothing": b"", "half": whole[: len(whole) // 2], "a flipped byte": bytes(flipped),
+        "not a file of numpy's": b"PK\3\4" + b"x" * 50, "rows are missing": short.getvalue(),
+    }  # fmt: skip
+    path.write_bytes(contents[damage])
+    for _ in range(2):
+        assert clip.cached_features(data, None, visual, "", tmp_path, None).train.inputs.shape == (6, 5)
+    assert made == ["train", "val", "test"] * 2, "once, and then kept"
+    assert path.read_bytes() == whole
+
+
+def test_features_that_the_disk_refuses_leave_no_file(tmp_path, monkeypatch):
+    from labelbench_direct.hosts.embedded.models import clip
+
+    data = data_of(6)
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(clip.np, "savez", full)
+    with pytest.raises(OSError, match=r"could not keep CLIP's features .No space left on device.*features.npz"):
+        clip._write(tmp_path / "features.npz", features_of(data))
+    assert not list(tmp_path.iterdir())
 
 
 def test_absent_clip_weights_say_what_to_get(tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def test_register_takes_direct_and_keeps_labelbenchs(labelbench):
         assert strategies["most_likely_positive"] is labelbench_direct.strategies.STRATEGIES["most_likely_positive"]
         assert issubclass(labelbench_direct.DirectStrategy, Strategy)
         ours = labelbench_direct.strategies.STRATEGIES
-        for name in ("most_likely_positive", "base", "cluster_margin", "similar"):
+        for name in ("direct_explore", "most_likely_positive", "base", "cluster_margin", "similar"):
             assert strategies[name] is ours[name]
         added = set(strategies) - {"direct", "direct_labelbench", "margin", *ours}
         assert added == {f"labelbench_direct.{name}" for name in ours}
@@ -233,7 +233,11 @@ def test_without_a_generator_the_global_seed_decides_as_in_labelbench():
         ({"B1": "20"}, TypeError, "B1 must be an integer, got '20'"),
         ({"B1": 2.0}, TypeError, "B1 must be an integer, got 2.0"),
         ({"min_budget_per_class": -1}, ValueError, "min_budget_per_class must be at least 0, got -1"),
-        ({"nearest": "position"}, ValueError, "option 'nearest' is gone: docs/choices.md shows that it made no difference"),
+        (
+            {"nearest": "position"},
+            ValueError,
+            "option 'nearest' is gone: docs/choices.md shows that it made no difference",
+        ),
     ],
 )
 def test_bad_configurations(config, error, message):

@@ -71,3 +71,49 @@ def test_indices_equal_those_of_main_and_so_do_they_after_an_interruption(tmp_pa
     rounds.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]) + b"{half")
     run(*arguments)
     assert rounds.read_bytes() == whole
+
+
+def refused(experiment, changes, *arguments):
+    """What the command says at its end, having run nothing."""
+    stated = {
+        **EXPERIMENT,
+        "strategies": ["margin"],
+        "trainer": {"name": CASES["passive"][1]},
+        "noise": [0],
+        "rounds": 1,
+    }
+    experiment.write_text(json.dumps({**stated, **changes}))
+    command = [sys.executable, "-m", "labelbench_direct.cli", "compare", "--experiment", experiment, "--host",
+               "labelbench", "--device", "cpu", "--workers", "1", *arguments]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, check=False)
+    return done.returncode, done.stderr.splitlines()[-1] if done.returncode else done.stdout
+
+
+@pytest.mark.labelbench
+def test_data_that_labelbench_cannot_use_are_refused_before_any_trial(tmp_path):
+    experiment, data = tmp_path / "experiment.json", ("--data-dir", tmp_path / "data", "--output", tmp_path / "out")
+    (tmp_path / "data").mkdir()
+    status, said = refused(experiment, {"dataset": "cifar11"}, *data)
+    assert status == 2
+    assert said.startswith("labelbench-direct: unknown data set 'cifar11' (is 'cifar10' meant?); there are ")
+    status, said = refused(experiment, {"batch_size": 2000}, *data)
+    assert status == 2
+    assert "batch_size must be at most 1262, digits_imb_3's pool, got 2000: lower it or" in said
+    assert not (tmp_path / "out").exists()
+    status, said = refused(experiment, {}, *data)
+    assert status == 0, said
+    status, said = refused(experiment, {"dataset": "digits_imb_2"}, "--data-dir", tmp_path / "data", "--output",
+                           tmp_path / "two")  # fmt: skip
+    assert status == 2
+    assert "data are of 3 classes, digits_imb_2 has 2: it reads labels_digits_imb_*.pt for every K" in said
+    assert not (tmp_path / "two").exists()
+
+    (pool,) = (tmp_path / "out").glob("*/pool.json")
+    noted = json.loads(pool.read_text())
+    assert sum(noted["class_counts"]) == noted["examples"] == 1262
+    pool.write_text(json.dumps({**noted, "checksum": "0" * 32}))
+    status, said = refused(experiment, {}, *data)
+    assert status == 2
+    assert "1 of 1 trials in" in said
+    assert "ran on other data than digits_imb_3 now is: as many examples of each class" in said

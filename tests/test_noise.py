@@ -14,6 +14,7 @@ from labelbench_direct.experiment.schema import Experiment, read_experiment
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import Settings, run_trial
 from labelbench_direct.hosts.embedded import load
+from labelbench_direct.hosts.embedded.data.catalog import loaded
 from labelbench_direct.report.groups import families, group
 from labelbench_direct.report.read import read_results
 
@@ -138,13 +139,17 @@ def test_impossible_noise_in_a_file_is_refused(tmp_path, noise, error, message):
         ("m.csv", "cat,dog\n0.9,0.1\n", "m.csv: line 1: could not convert string to float: 'cat'; a row is numbers"),
         ("m.csv", "", "m.csv: noise must be numbers between 0 and 1, or confusion matrices"),
         ("m.csv", "1,2\n3,4\n5,6\n", "m.csv: a confusion matrix must have as many columns as rows, got 3 rows"),
+        ("m.csv", '1,"2\n3,4\n', "m.csv: line 1: unexpected end of data; a row is numbers"),
+        ("m.csv", "1;2\n3;4\n", "m.csv: line 1: could not convert string to float: '1;2'; a row is numbers"),
+        ("m.csv", b"1,2\n3,\xfc\n", "m.csv, line 2: byte 0xfc is not UTF-8 text; save the file as UTF-8"),
+        ("m.json", "[" * 100_000, "m.json: maximum recursion depth"),
         ("m.json", "{", "m.json: Expecting property name"),
         ("m.json", "0.1", "m.json: a confusion matrix is a list of rows"),
         ("m.json", "[[1, NaN], [0, 1]]", "m.json: a confusion matrix must have finite entries of at least 0, got nan"),
     ],
 )
 def test_files_that_hold_no_matrix_are_refused_by_name(tmp_path, name, content, message, capsys):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     assert message in refused(capsys, "--noise", tmp_path / name)
 
 
@@ -200,9 +205,9 @@ def test_the_data_folder_is_stated_in_the_file_or_by_the_command(tmp_path, capsy
     path = write(tmp_path, **{**IMAGES, "dataset": "folder:path=birds,skip_bad=true"}, data_dir="here")
     run = ["compare", "--experiment", str(path), "--workers", "1", "--output"]
     assert main([*run, "stated"]) == 0
-    assert "1 of 40 images in" in capsys.readouterr().err, "what is left out is said"
+    assert "1 of 40 images are left out: 7.png" in capsys.readouterr().err, "what is left out is said"
     (tmp_path / "here").rename(tmp_path / "moved")
-    load.cache_clear()
+    loaded.cache_clear()
     capsys.readouterr()
     assert f"there is no {tmp_path}/here/birds/labels.csv" in refused(capsys, *run[1:], "given")
     assert main([*run, "given", "--data-dir", "moved"]) == 0
@@ -218,7 +223,7 @@ def test_an_unfinished_trial_does_not_go_on_with_other_data(tmp_path):
     rounds.write_bytes(rounds.read_bytes().splitlines(keepends=True)[0])
     (tmp_path / "data" / "birds").rename(tmp_path / "old")
     write_folder(tmp_path / "data" / "birds", count=80)
-    load.cache_clear()
+    loaded.cache_clear()
     with pytest.raises(ValueError, match=r"the data are not those of .*pool.json, with which the trial began"):
         run_trial(trial, tmp_path, settings)
     assert len(read_lines(rounds)) == 1

@@ -58,7 +58,9 @@ def make_trial(folder, name, seed, height, *, noise=0.1, rounds=4, done=None, ba
     path = folder / f"{name}-seed{seed}-{noise}-{len(list(folder.glob('*')))}"
     path.mkdir(parents=True)
     write_whole(path / "trial.json", {**header, "versions": versions(Settings())})
-    write_whole(path / "pool.json", {"examples": 145, "classes": list("abcd"), "class_counts": CLASSES})
+    write_whole(
+        path / "pool.json", {"examples": 145, "classes": list("abcd"), "class_counts": CLASSES, "checksum": "0"}
+    )
     rng = np.random.default_rng(seed)
     done = rounds if done is None else done
     for number in range(1, done + 1):

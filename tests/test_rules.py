@@ -1,13 +1,15 @@
 """Each strategy against its rule in plain loops."""
 
+from dataclasses import asdict
 from unittest import mock
 
 import numpy as np
 import pytest
 import rules
+import standins
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import embeddings_of, pools, seeds
+from pools import all_options, embeddings_of, pools, seeds
 from scipy import stats
 
 from labelbench_direct import GalaxySession
@@ -20,6 +22,7 @@ from labelbench_direct.strategies import badge, cluster_margin, coreset, similar
 from labelbench_direct.strategies.bait import RIDGE, bait, principal_components
 from labelbench_direct.strategies.base import PoolState, least, unit_scale
 from labelbench_direct.strategies.base_sampling import Boundaries, balanced_nearest
+from labelbench_direct.strategies.direct_explore import DirectExploreStrategy
 from labelbench_direct.strategies.entropy import negative_entropy
 from labelbench_direct.strategies.fisher import Fisher
 from labelbench_direct.strategies.gradients import Gradients
@@ -140,6 +143,52 @@ def test_badge_with_fewer_places_than_labels():
     assert chosen[0] == 1
     assert chosen[1] % 2 == 0
     assert sorted(chosen.tolist()) == list(range(8))
+
+
+def direct_explore(pool, budget, parallel, seed, labels=None, **config):
+    dataset = standins.Dataset(pool.labels if labels is None else labels, pool.labeled, pool.num_classes)
+    config = {"B1": parallel, **config}
+    return DirectExploreStrategy(config, dataset, np.random.default_rng(seed)).select(
+        standins.Trainer(pool.probabilities, None), budget
+    )
+
+
+@given(pools(), st.integers(0, 12), st.integers(1, 6), seeds, all_options, st.sampled_from([None, 0, 0.25, 0.5, 1]))
+def test_direct_explore(pool, budget, parallel, seed, options, explore):
+    budget = min(budget, pool.num_unlabeled)
+    stated = {} if explore is None else {"explore": explore}
+    chosen = direct_explore(pool, budget, parallel, seed, **asdict(options), **stated)
+    share = 1 / (2 * pool.num_classes) if explore is None else explore
+    known = {index: pool.labels[index] for index in pool.labeled.tolist()}
+    rng = np.random.default_rng(seed)
+    assert chosen.tolist() == rules.direct_explore(
+        pool.probabilities, known, pool.labels.__getitem__, budget, parallel, rng, options, share
+    )
+
+
+@given(pools(), st.integers(0, 12), st.integers(1, 6), seeds)
+def test_direct_explore_never_sees_labels_it_has_not_asked_for(pool, budget, parallel, seed):
+    budget = min(budget, pool.num_unlabeled)
+    chosen = direct_explore(pool, budget, parallel, seed)
+    labels = (pool.labels + 1) % pool.num_classes
+    seen = np.concatenate([pool.labeled, chosen])
+    labels[seen] = pool.labels[seen]
+    assert direct_explore(pool, budget, parallel, seed, labels).tolist() == chosen.tolist()
+
+
+@pytest.mark.parametrize(
+    ("explore", "error", "message"),
+    [
+        (1.5, ValueError, "explore must be between 0 and 1, got 1.5"),
+        (-0.1, ValueError, "explore must be between 0 and 1, got -0.1"),
+        (np.nan, ValueError, "explore must be between 0 and 1, got nan"),
+        (True, TypeError, "explore must be a number, got True"),
+        ("half", TypeError, "explore must be a number, got 'half'"),
+    ],
+)
+def test_direct_explore_refuses_what_is_no_share(explore, error, message):
+    with pytest.raises(error, match=message):
+        DirectExploreStrategy({"explore": explore}, standins.Dataset([0, 1], [0], 2))
 
 
 def galaxy_session(pool, budget, seed, cuts="all", labels=None):

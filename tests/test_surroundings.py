@@ -15,7 +15,7 @@ from test_report import make_trial
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.names import folder_name
 from labelbench_direct.report.drawing import labels
-from labelbench_direct.report.read import Setting
+from labelbench_direct.report.results import Setting
 from labelbench_direct.report.write import file_names, write_report
 
 

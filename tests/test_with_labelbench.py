@@ -131,7 +131,7 @@ def test_what_labelbench_has_stays_its_own(python):
     )
     assert sorted(changed) == ["direct", "fmow", "iwildcam"]
     own = [name for name in added.pop("strategy") if not name.startswith("labelbench_direct.")]
-    assert own == ["base", "cluster_margin", "direct_labelbench", "most_likely_positive", "similar"]
+    assert own == ["base", "cluster_margin", "direct_explore", "direct_labelbench", "most_likely_positive", "similar"]
     small = [f"{name}{ending}" for name in ("digits", "mnist5k") for ending in ("", "_imb", "_lt")]
     assert added == {
         "trainer": [],

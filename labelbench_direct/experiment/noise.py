@@ -1,4 +1,6 @@
-"""Levels of label noise as people state them: a share of wrong labels, or a confusion matrix, inline or in a file."""
+"""Levels of label noise as people state them: a share of wrong labels, a confusion matrix, inline or in a file, or what
+annotators really gave.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from labelbench_direct.hosts.corrupters import make_corrupter
+from labelbench_direct.hosts.embedded.data.table import read_text
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
-Noise: TypeAlias = float | Matrix
+GIVEN = "given"
+Noise: TypeAlias = float | Matrix | str
 """A share of the labels that are wrong, uniformly; or a confusion matrix, (K, K): row k says how often examples of
-class k are given each label, as shares or counts, classes in the data set's order."""
+class k are given each label, as shares or counts, classes in the data set's order. ``given``: each example has one of
+the labels that the data's own annotators gave it."""
 
 _EXPECTED = (
-    "noise must be numbers between 0 and 1, or confusion matrices: lists of rows, or the names of .json or .csv files"
+    "noise must be numbers between 0 and 1, or confusion matrices: lists of rows, or the names of .json or .csv files; "
+    'or "given" for the labels of the data\'s own annotators'
 )
 
 
@@ -28,16 +34,18 @@ def read_noise(stated: Any, folder: Path) -> Noise:
 
     Raises ValueError or TypeError, and FileNotFoundError where the file is not there.
     """
-    return _read_matrix(folder / stated) if isinstance(stated, str) else check_noise(stated)
+    return _read_matrix(folder / stated) if isinstance(stated, str) and stated != GIVEN else check_noise(stated)
 
 
 def check_noise(stated: Any) -> Noise:
-    """A number as it is, or the rows of a confusion matrix as tuples of floats.
+    """A number or ``given`` as it is, or the rows of a confusion matrix as tuples of floats.
 
     Raises TypeError, or ValueError for numbers outside 0..1 and for what cannot be a confusion matrix.
     """
     if isinstance(stated, np.ndarray):
         stated = stated.tolist()
+    if isinstance(stated, str) and stated == GIVEN:
+        return stated
     is_number = isinstance(stated, (int, float)) and not isinstance(stated, bool)
     if not is_number:
         stated = _matrix(stated)
@@ -72,26 +80,31 @@ def _read_matrix(path: Path) -> Noise:
     if not path.is_file():
         raise FileNotFoundError(f"there is no confusion matrix at {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
+        rows = json.loads(path.read_bytes()) if path.suffix.lower() == ".json" else _csv_rows(read_text(path))
         return check_noise(rows if isinstance(rows, list) else [rows])  # a number alone is no matrix
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def _csv_rows(text: str) -> list[list[float]]:
     rows = []
-    for number, line in enumerate(csv.reader(text.splitlines()), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
-            if line:
-                rows.append([float(entry) for entry in line])
-        except ValueError as error:
+            if line.strip():
+                (entries,) = csv.reader([line], strict=True)  # by itself, so that no quote swallows the lines below
+                rows.append([float(entry) for entry in entries])
+        except (ValueError, csv.Error) as error:
             raise ValueError(f"line {number}: {error}; a row is numbers with commas between, no names") from error
     return rows
 
 
-def check_classes(noise: Noise, dataset: str, classnames: tuple[str, ...]) -> None:
-    """Raise ValueError for a matrix of another number of classes than the data set's."""
+def check_fits(noise: Noise, dataset: str, classnames: tuple[str, ...], has_given: bool) -> None:
+    """Raise ValueError for a matrix of another number of classes than the data set's, or annotators that it lacks."""
+    if noise == GIVEN and not has_given:
+        raise ValueError(
+            f"noise {GIVEN!r} needs what annotators gave, and {dataset} doesn't have it: a features file with an array "
+            "given or votes does (docs/features.md)"
+        )
     if isinstance(noise, tuple) and len(noise) != len(classnames):
         raise ValueError(
             f"noise: the confusion matrix has {len(noise)} rows, but {dataset} has {len(classnames)} classes, in this "
@@ -100,7 +113,9 @@ def check_classes(noise: Noise, dataset: str, classnames: tuple[str, ...]) -> No
 
 
 def describe_noise(noise: Any) -> str:
-    """For people, and for the names of results: ``10%``, or ``confusion matrix 1a2b3c`` (its digest)."""
+    """For people, and for the names of results: ``10%``, ``annotators'``, ``confusion matrix 1a2b3c`` (its digest)."""
+    if noise == GIVEN:
+        return "annotators'"
     return percent(noise) if isinstance(noise, (int, float)) else f"confusion matrix {matrix_name(noise)}"
 
 
@@ -110,7 +125,9 @@ def percent(share: float) -> str:
 
 
 def level_name(noise: Noise) -> str:
-    """For the names of folders: ``0.1``, or a matrix's digest."""
+    """For the names of folders: ``0.1``, ``given``, or a matrix's digest."""
+    if isinstance(noise, str):
+        return noise
     return f"{Decimal(str(float(noise))).normalize():f}" if isinstance(noise, (int, float)) else matrix_name(noise)
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from labelbench_direct.core.checks import check_choice, check_count
-from labelbench_direct.experiment.noise import Noise, check_classes, check_noise, read_noise
+from labelbench_direct.experiment.noise import Noise, check_fits, check_noise, read_noise
+from labelbench_direct.experiment.storage import read_json
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.data.catalog import load
+from labelbench_direct.hosts.embedded.config import parse_name
+from labelbench_direct.hosts.embedded.data.catalog import load, loaded
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.trainers import check_settings
 from labelbench_direct.hosts.labelbench.parts import expand
@@ -29,13 +31,18 @@ Host = Literal["embedded", "labelbench"]
 DATA_DIR = "data"
 OPTIONAL = ("title", "host", "data_dir")
 """Keys that a file may leave out."""
-UNIFORM_ONLY = "noise by confusion matrix is the embedded host's: with the host labelbench noise must be numbers"
+MOST_SEED = 2**32 - 1 - 42
+"""LabelBench adds 42 to a seed and hands it to numpy's older generators, which take 32 bits."""
+UNIFORM_ONLY = (
+    "noise by annotators or by confusion matrix is the embedded host's: with the host labelbench noise must be numbers"
+)
 
 
 @dataclass(frozen=True)
 class Trial:
     """One strategy on one data set with one seed. ``strategy``: LabelBench's configuration of it. ``noise``: a share,
-    or the rows of a confusion matrix, as JSON has them.
+    the rows of a confusion matrix, as JSON has them,
+    or ``given``.
     """
 
     dataset: str
@@ -43,7 +50,7 @@ class Trial:
     trainer: dict[str, Any]
     strategy: dict[str, Any]
     seed: int
-    noise: float | list[list[float]]
+    noise: float | list[list[float]] | str
     batch_size: int
     rounds: int
     host: Host = "embedded"
@@ -100,13 +107,23 @@ class Experiment:
                 raise TypeError(f'{name} must be an object with a "name", such as {{"name": "mlp"}}, got {value!r}')
         check_count(self.rounds, "rounds", least=1)
         check_count(self.batch_size, "batch_size", least=1)
-        for seed in self.seeds:
-            check_count(seed, "seeds", least=0)
-        for value in self.parallel:
-            check_count(value, "parallel", least=1)
         check_choice(self.host, "host", get_args(Host))
         if self.data_dir is not None and not isinstance(self.data_dir, str):
             raise TypeError(f"data_dir must be the name of a folder, got {self.data_dir!r}")
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        for name in ("strategies", "seeds", "noise", "parallel"):
+            if isinstance(getattr(self, name), str) or not isinstance(getattr(self, name), Sequence):
+                raise TypeError(f"{name} must be a list, got {getattr(self, name)!r}")
+        for seed in self.seeds:
+            if check_count(seed, "seeds", least=0) > MOST_SEED:
+                raise ValueError(f"seeds must be at most {MOST_SEED}, got {seed}")
+        for text in self.strategies:
+            if not isinstance(text, str):
+                raise TypeError(f"strategies are strings such as 'direct:B1=1', got {text!r}{_as_text(text)}")
+        for value in self.parallel:
+            check_count(value, "parallel", least=1)
 
     def _strategy_configs(self) -> list[dict[str, Any]]:
         configs = [strategy_config(text, parallel) for text in self.strategies for parallel in self.parallel]
@@ -118,9 +135,10 @@ class Experiment:
         Returns what a user should hear about the data.
         """
         check_settings(self.model, self.trainer)  # before data are looked for
+        loaded.cache_clear()  # they may have changed since this process read them
         pool = Pool(load(self.dataset, self.data_dir or DATA_DIR))
         for level in self.noise:
-            check_classes(level, self.dataset, pool.get_classnames())
+            check_fits(level, self.dataset, pool.get_classnames(), pool.data.train.given is not None)
         make_trainer(self.model, self.trainer, pool, 0, None)
         if self.batch_size > len(pool):
             raise ValueError(
@@ -132,9 +150,9 @@ class Experiment:
     def for_labelbench(self, checkout: Path) -> Experiment:
         """The same with the contents of the configuration files that model and trainer name.
 
-        Raises FileNotFoundError or ValueError where one of them cannot be read, ValueError for confusion matrices.
+        Raises FileNotFoundError or ValueError where one of them cannot be read, ValueError for other noise than shares.
         """
-        if any(isinstance(level, tuple) for level in self.noise):
+        if any(not isinstance(level, (int, float)) for level in self.noise):
             raise ValueError(UNIFORM_ONLY)
         model = expand("model", self.model, checkout)
         if "embed_model" in self.model:
@@ -159,7 +177,7 @@ class Experiment:
         ]
 
 
-def _as_json(noise: Noise) -> float | list[list[float]]:
+def _as_json(noise: Noise) -> float | list[list[float]] | str:
     return [list(row) for row in noise] if isinstance(noise, tuple) else noise
 
 
@@ -169,10 +187,7 @@ def read_experiment(path: Path) -> Experiment:
 
     Raises OSError, ValueError or TypeError that name the file.
     """
-    try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # bad JSON, or not UTF-8
-        raise ValueError(f"{path} is not JSON: {error}") from error
+    stated = read_json(path)
     if not isinstance(stated, dict):
         raise TypeError(f"{path}: an experiment is a JSON object, got {type(stated).__name__}")
     known = [key.name for key in fields(Experiment)]
@@ -193,20 +208,20 @@ def read_experiment(path: Path) -> Experiment:
 
 def strategy_config(text: str, parallel: int = PARALLEL) -> dict[str, Any]:
     """LabelBench's configuration from a name with options: ``direct:threshold_tie=lowest,B1=1``."""
-    if not isinstance(text, str):
-        raise TypeError(f"strategies are strings such as 'direct:B1=1', got {text!r}")
-    name, _, options = text.partition(":")
+    name, options = parse_name(text, what="strategy options")
     if name not in STRATEGIES:
         raise ValueError(f"unknown strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    if "strategy_name" in options:
+        raise ValueError(f"the strategy's name comes before the colon, and once; got {text!r}")
     config: dict[str, Any] = {"strategy_name": name}
     if "B1" in STRATEGIES[name].config_keys:
         config["B1"] = parallel
-    for option in filter(None, options.split(",")):
-        key, separator, value = option.partition("=")
-        if not separator:
-            raise ValueError(f"strategy options are written name:key=value,key=value; got {text!r}")
-        try:
-            config[key] = json.loads(value)
-        except json.JSONDecodeError:
-            config[key] = value
-    return config
+    return config | options
+
+
+def _as_text(stated: Any) -> str:
+    """How a strategy is written that was stated as an object, as LabelBench's configurations are."""
+    if not isinstance(stated, Mapping) or not isinstance(stated.get("strategy_name"), str):
+        return ""
+    options = ",".join(f"{key}={json.dumps(value)}" for key, value in stated.items() if key != "strategy_name")
+    return f'; write it "{stated["strategy_name"]}{":" if options else ""}{options}"'

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 
-def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one JSON line and wait until it is on disk. Where that fails the file is as it was before.
+def append_line(path: Path, record: dict[str, Any], *, wait: bool = True) -> None:
+    """Append one JSON line and, but for lines that may be lost, ``wait`` until it is on disk. Where that fails the file
+    is as it was before.
 
     Raises OSError naming the file, for instance when the disk is full.
     """
@@ -22,7 +24,8 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
             written = 0
             while written < len(line):
                 written += os.write(file, line[written:])
-            os.fsync(file)
+            if wait:
+                os.fsync(file)
         except OSError as error:
             os.ftruncate(file, size)
             raise OSError(
@@ -33,7 +36,7 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
             ) from error
     finally:
         os.close(file)
-    if is_new:
+    if is_new and wait:
         _sync_folder(path.parent)
 
 
@@ -47,6 +50,31 @@ def write_whole(path: Path, record: dict[str, Any]) -> None:
         os.fsync(file.fileno())
     part.replace(path)
     _sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file that people write states, in any of Unicode's encodings, with or without a byte order mark.
+
+    Raises OSError, and ValueError, naming the file, for what is not JSON: ``NaN`` and ``Infinity`` too, and a key that
+    an object has twice.
+    """
+    try:
+        return json.loads(path.read_bytes(), object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f"{path} is not JSON that can be read: it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    counts = Counter(key for key, _ in pairs)
+    if twice := [key for key, count in counts.items() if count > 1]:
+        raise ValueError(f"the key {twice[0]!r} is there {counts[twice[0]]} times in one object; state it once")
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number that JSON has")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from labelbench_direct.experiment.leases import is_leased
+from labelbench_direct.experiment.pools import ROUNDS
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.storage import read_lines
-from labelbench_direct.experiment.trial import ROUNDS, Outcome
+from labelbench_direct.experiment.trial import Outcome
 
 _POLL = 0.5  # seconds between two looks at what is running
 _BUSY_PAUSE = 2.0  # seconds before another look at a trial that another runner has

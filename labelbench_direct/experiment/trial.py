@@ -20,14 +20,16 @@ import numpy as np
 import labelbench_direct
 from labelbench_direct.experiment.hosts import Bench, make_bench
 from labelbench_direct.experiment.leases import Lease
+from labelbench_direct.experiment.pools import POOL, ROUNDS, difference, read_pool
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sinks import Sinks
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
+from labelbench_direct.hosts.embedded.data.parts import absent_note
 from labelbench_direct.hosts.labelbench.checkout import commit_of
 from labelbench_direct.hosts.loop import PastRound, Round, run_rounds
 from labelbench_direct.labelbench import ALInput
 
-HEADER, POOL, ROUNDS, TIMES = "trial.json", "pool.json", "rounds.jsonl", "times.jsonl"
+HEADER, TIMES = "trial.json", "times.jsonl"
 _PACKAGES = ("numpy", "torch", "scikit-learn")
 
 
@@ -39,6 +41,10 @@ class Settings:
     keep_models: bool = False
     labelbench_home: str | None = None
     data_folder: str | None = None
+    selections: bool = True
+    """Whether each round's line says what DIRECT found, for the report's pictures of it."""
+    data_checksum: str | None = None
+    """Of the data that the command began with."""
 
 
 @dataclass(frozen=True)
@@ -146,22 +152,32 @@ def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[st
     """Run the rounds that are missing; notes for the user."""
     past = read_lines(path / ROUNDS)
     bench = make_bench(trial, settings.labelbench_home, settings.data_folder)
+    if settings.data_checksum and bench.data["checksum"] != settings.data_checksum:
+        raise ValueError(f"the data of {trial.dataset} have changed since the command began: bring them back")
+    noted = read_pool(path) if past else None
+    if noted and (text := difference(noted, bench.data)):
+        raise ValueError(
+            f"the data are not those of {path / POOL}, with which the trial began: {text}. Bring them back, or move "
+            "its folder away"
+        )
+    notes: list[str] = []
     with Sinks(settings.sinks, trial, path, past) as sinks:
-        for done in _rounds(trial, bench, past):
-            if done.number == len(past) + 1:
-                _note_pool(path / POOL, _describe_pool(bench))
+        for done in _rounds(trial, bench, past, settings):
+            if done.number == len(past) + 1 and not noted:
+                notes = _absent_classes(bench)
+                write_whole(path / POOL, {**bench.data, "notes": list(dict.fromkeys([*bench.data["notes"], *notes]))})
             if settings.keep_models:
                 _keep_model(done, path)
             lease.check()
             seconds = {"select": round(done.select_seconds, 4), "train": round(done.train_seconds, 4)}
-            append_line(path / TIMES, {"round": done.number, **seconds})
+            append_line(path / TIMES, {"round": done.number, **seconds}, wait=False)
             record = _record(done)
             append_line(path / ROUNDS, record)  # from here on the round is done
             sinks.write({**record, "seconds": seconds})
-    return sinks.notes
+    return [*notes, *sinks.notes]
 
 
-def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]]) -> Iterator[Round]:
+def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]], settings: Settings) -> Iterator[Round]:
     return run_rounds(
         bench.pool,
         bench.trainer,
@@ -171,6 +187,7 @@ def _rounds(trial: Trial, bench: Bench, past: list[dict[str, Any]]) -> Iterator[
         trial.rounds,
         past=[PastRound(np.array(line["indices"], dtype=np.int64), line["random_state"]) for line in past],
         random_state=bench.random_state,
+        describe=settings.selections,
     )
 
 
@@ -196,21 +213,15 @@ def _number(value: Any) -> float | None:
     return int(number) if number.is_integer() and isinstance(value, (int, np.integer)) else number
 
 
-def _describe_pool(bench: Bench) -> dict[str, Any]:
-    """How large the pool is, and how many examples of each class it truly has."""
-    (truth,) = bench.trainer.retrieve_inputs([ALInput.TRAIN_LABEL])
-    counts = truth.sum(axis=0).astype(int).tolist()
-    return {"examples": len(truth), "classes": list(map(str, bench.classnames)), "class_counts": counts}
-
-
-def _note_pool(file: Path, pool: dict[str, Any]) -> None:
-    """Write ``pool.json``, or where it is there raise ValueError unless the pool is still the same."""
-    if not file.exists():
-        write_whole(file, pool)
-    elif json.loads(file.read_text(encoding="utf-8")) != pool:
-        raise ValueError(
-            f"the data are not those of {file}, with which the trial began: bring them back, or move its folder away"
-        )
+def _absent_classes(bench: Bench) -> list[str]:
+    """A note on each part of the data, but the pool, that lacks classes; once it was evaluated."""
+    notes = []
+    labels = bench.trainer.retrieve_inputs([ALInput.VAL_LABEL, ALInput.TEST_LABEL])
+    for part, truth in zip(("validation", "test"), labels, strict=True):
+        classes = bench.data["classes"]
+        if absent := [name for name, count in zip(classes, truth.sum(axis=0), strict=True) if count == 0]:
+            notes.append(absent_note(part, absent, len(classes)))
+    return notes
 
 
 def _keep_model(done: Round, path: Path) -> None:

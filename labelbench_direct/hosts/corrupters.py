@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelbench_direct.core.types import Floats
+from labelbench_direct.core.types import Floats, Indices
 
 Corrupter = Callable[[Floats], Floats]
 """One-hot labels (N, K) to one-hot labels (N, K), as in LabelBench; must not write into its argument."""
@@ -35,6 +35,23 @@ def uniform_noise(rate: float, rng: np.random.Generator) -> Corrupter:
         noisy = labels.argmax(axis=1)
         noisy[wrong] = (noisy[wrong] + shift) % num_classes
         corrupted: Floats = np.eye(num_classes)[noisy]
+        return corrupted
+
+    return corrupt
+
+
+def given_noise(given: Indices, rng: np.random.Generator) -> Corrupter:
+    """A corrupter that replaces each example's label by one that an annotator gave it, drawn uniformly.
+
+    ``given``: (N, A), each annotator's label of each example, negative where there is none; one at least in each row.
+    """
+
+    def corrupt(labels: Floats) -> Floats:
+        is_given = given >= 0
+        counts = is_given.sum(axis=1)
+        rank = np.floor(rng.random(len(given)) * counts)  # which of those that are given
+        annotator = (is_given.cumsum(axis=1) > rank[:, None]).argmax(axis=1)
+        corrupted: Floats = np.eye(labels.shape[1])[given[np.arange(len(given)), annotator]]
         return corrupted
 
     return corrupt

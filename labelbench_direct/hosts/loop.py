@@ -95,9 +95,11 @@ def run_rounds(
     *,
     past: Sequence[PastRound] = (),
     random_state: RandomState | None = None,
+    describe: bool = True,
 ) -> Iterator[Round]:
     """Label ``first``, then ``batch_size`` examples a round that the strategy selects, until the pool is exhausted.
 
+    ``describe``: say what DIRECT found, which takes as long as some selections and most of a round's room.
     ``past``: the rounds that were finished before; those after them follow as if there had been no interruption.
     """
     if past:
@@ -113,7 +115,7 @@ def run_rounds(
         started = time.perf_counter()
         indices = np.asarray(first if number == 1 else strategy.select(trainer, budget))
         selected = time.perf_counter()
-        selection = describe_selection(strategy, trainer, pool) if number > 1 else None
+        selection = describe_selection(strategy, trainer, pool) if describe and number > 1 else None
         pool.update_labeled_idxs(indices)
         state = random_state.get() if random_state is not None else None
         training = time.perf_counter()

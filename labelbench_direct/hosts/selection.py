@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from labelbench_direct.core.order import class_order, margin_score
+from labelbench_direct.core.order import margin_score, orders_of
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import ALInput, Dataset, Strategy, Trainer, labeled_indices, labeled_labels
 from labelbench_direct.session import DirectSession
@@ -34,10 +34,12 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
     asked = np.fromiter(session.told, dtype=np.int64)
     asked_labels = np.fromiter(session.told.values(), dtype=np.int64)
     counts = np.bincount(np.concatenate([known_labels, asked_labels]), minlength=scores.shape[1])
-    classes = np.sort(np.argsort(counts, kind="stable")[:MOST_CLASSES]).tolist()
+    classes = np.sort(np.argsort(counts, kind="stable")[:MOST_CLASSES])
+    highest = np.ones(len(scores)) if scores.shape[1] == 2 else scores.max(axis=1)  # of two classes by score alone
+    orders = orders_of(scores, highest, classes)
 
     def along(k: int) -> dict[str, Any]:
-        order = class_order(scores, k)
+        order = orders[k]
         positions = np.empty_like(order)
         positions[order] = np.arange(len(order))
         edges = np.linspace(0, len(order), min(BINS, len(order)) + 1).astype(np.int64)
@@ -50,7 +52,7 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
             "margin": _means(margin_score(scores, k)[order].astype(np.float64), edges),
         }
 
-    return {"num_examples": len(scores), "classes": {str(k): along(k) for k in classes}}
+    return {"num_examples": len(scores), "classes": {str(k): along(k) for k in classes.tolist()}}
 
 
 def _means(values: np.ndarray[Any, np.dtype[np.float64]], edges: Indices) -> list[float]:

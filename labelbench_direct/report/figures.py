@@ -10,7 +10,7 @@ import numpy as np
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report.drawing import labels, shortened, wrapped
 from labelbench_direct.report.groups import Group
-from labelbench_direct.report.read import TrialResult
+from labelbench_direct.report.results import TrialResult
 from labelbench_direct.report.statistics import Curves, Interval, Series, interval, lead
 
 if TYPE_CHECKING:

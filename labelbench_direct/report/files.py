@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from labelbench_direct.experiment.trial import ROUNDS, TIMES
+from labelbench_direct.experiment.pools import ROUNDS
+from labelbench_direct.experiment.trial import TIMES
 
 PART = ".part"
 """The ending of a LabelBench run's lines until it has finished."""

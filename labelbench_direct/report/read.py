@@ -4,86 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from labelbench_direct.experiment.noise import matrix_name, percent
+from labelbench_direct.experiment.noise import GIVEN, matrix_name
+from labelbench_direct.experiment.pools import POOL, ROUNDS
 from labelbench_direct.experiment.storage import read_lines
-from labelbench_direct.experiment.trial import HEADER, POOL, ROUNDS, TIMES
+from labelbench_direct.experiment.trial import HEADER, TIMES
+from labelbench_direct.report.data import with_data
 from labelbench_direct.report.files import PART, files_under, is_labelbench_run, is_trial
 from labelbench_direct.report.pickles import describe_path, read_pickle
-
-Series = NDArray[np.float64]
-NUM_LABELED = "Num Labeled"
-
-
-@dataclass(frozen=True, order=True)
-class Setting:
-    """What two trials must share for their strategies to be compared."""
-
-    dataset: str
-    batch_size: int
-    model: str
-    trainer: str
-    noise: float
-    """The share of wrong labels, of a confusion matrix the expected one."""
-    confusion: str = ""
-    """A name for the confusion matrix, if there is one."""
-    data: str = ""
-    """A name for the data, if trials on others have all the rest in common."""
-
-    @property
-    def _what(self) -> str:
-        return f"{self.dataset}{f', data {self.data}' if self.data else ''}"
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        parts = [self._what, self.noise_title, f"{self.batch_size:,} labels a round", self.model, self.trainer]
-        return ", ".join(parts)
-
-    @property
-    def noise_title(self) -> str:
-        """The level of noise alone."""
-        if self.confusion:
-            return f"{self.noise:.0%} label noise by confusion matrix {self.confusion}"
-        return f"{percent(self.noise)} label noise"
-
-    @property
-    def place(self) -> str:
-        """Data set and noise, for notes."""
-        matrix = f" by confusion matrix {self.confusion}" if self.confusion else ""
-        return f"{self._what}, noise {self.noise:g}{matrix}"
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """One trial's rounds. ``metrics``: (rounds,) each, NaN where there was no number."""
-
-    setting: Setting
-    strategy: dict[str, Any]
-    seed: int
-    metrics: dict[str, Series]
-    select_seconds: Series
-    path: Path
-    rounds: int | None = None
-    """As stated; None where nobody stated it."""
-    class_accuracies: Series | None = None
-    """(K,) of the test part, after the last round."""
-    class_counts: Series | None = None
-    """(K,) true examples of each class in the pool."""
-    published: bool = False
-    data: tuple[str, str] = ("", "")
-    """What is known of the data: the pool's classes with their counts, and the digest of its content."""
-
-    @property
-    def labels(self) -> Series:
-        """(rounds,): how many examples were labeled."""
-        return self.metrics[NUM_LABELED]
+from labelbench_direct.report.results import NUM_LABELED, Series, Setting, TrialResult
 
 
 def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
@@ -107,7 +40,7 @@ def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
     if not trials:
         more = f"; and {len(notes) - 5} more" if len(notes) > 5 else ""
         raise ValueError(f"there are no results to report on yet: {'; '.join(notes[:5])}{more}")
-    return _without_duplicates(trials, notes), notes
+    return _without_duplicates(with_data(trials, notes), notes), notes
 
 
 def _trials_under(path: Path, notes: list[str]) -> Iterable[TrialResult]:
@@ -145,7 +78,7 @@ def read_trial(folder: Path) -> TrialResult:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         by_names = header["host"] == "labelbench"
         pool = json.loads((folder / POOL).read_text(encoding="utf-8"))
-        noise, confusion = _noise(header["noise"], pool["class_counts"])
+        noise, confusion = _noise(header["noise"], pool)
         setting = Setting(
             dataset=str(header["dataset"]),
             noise=noise,
@@ -165,7 +98,8 @@ def read_trial(folder: Path) -> TrialResult:
             rounds=None if lines[-1]["last"] else int(header["rounds"]),
             class_accuracies=np.array(lines[-1]["class_accuracies"], dtype=np.float64),
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
-            data=(json.dumps([pool["classes"], pool["class_counts"]]), str(pool.get("digest", ""))),
+            pool=pool,
+            host=header["host"],
         )
     except _UNREADABLE as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error
@@ -182,13 +116,15 @@ def _strategy(header: dict[str, Any]) -> dict[str, Any]:
     return strategy
 
 
-def _noise(stated: Any, class_counts: Sequence[int]) -> tuple[float, str]:
-    """The share of wrong labels, of a confusion matrix the expected one, and the matrix's name."""
+def _noise(stated: Any, pool: dict[str, Any]) -> tuple[float, str]:
+    """The share of wrong labels, of a confusion matrix or of annotators the expected one, and the matrix's name."""
+    if stated == GIVEN:
+        return round(pool["expected_wrong"], 6), GIVEN
     if isinstance(stated, (int, float)):
         return stated, ""
     shares = np.array(stated)
     right = np.diagonal(shares) / shares.sum(axis=1)
-    return round(1 - float(np.average(right, weights=class_counts)), 6), matrix_name(stated)
+    return round(1 - float(np.average(right, weights=pool["class_counts"])), 6), matrix_name(stated)
 
 
 def read_selections(folder: Path) -> dict[int, dict[str, Any]]:

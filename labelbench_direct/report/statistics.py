@@ -97,6 +97,17 @@ def interval(values: Series) -> Interval:
     return Interval(float(values.mean()), float(low), float(high))
 
 
+def t_interval(values: Series) -> Interval:
+    """The mean over seeds (seeds,) and its 95% interval by Student's t, wider than the bootstrap's of few seeds."""
+    from scipy.special import stdtrit
+
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Interval(mean, np.nan, np.nan)
+    half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(mean, mean - half, mean + half)
+
+
 def paired(ours: Curves, theirs: Curves) -> tuple[Curves, Curves] | None:
     """Both on the seeds and the rounds that they share; None when they share no seed."""
     seeds = tuple(seed for seed in ours.seeds if seed in theirs.seeds)

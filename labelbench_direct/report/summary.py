@@ -31,7 +31,7 @@ def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> st
             row.append("never" if needed is None else f"{needed} ({1 - needed / total:.0%})")
         rows.append(row)
     note = _TABLE_NOTE.format(metric=metric.lower(), lead=_LEAD[sign].format(first=names[0]))
-    return f"{_markdown(rows)}\n\n{note}"
+    return f"{markdown(rows)}\n\n{note}"
 
 
 _LEAD = {
@@ -44,7 +44,7 @@ final: {metric} with all labels. lead: {lead}.
 needs to reach that one's final value, and the share of them that it saves."""
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
     """A table with its columns aligned; the first row is the head."""
     rows = [[plain(cell).replace("|", "\\|") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

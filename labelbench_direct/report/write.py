@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelbench_direct.experiment.names import digest, file_stem
-from labelbench_direct.experiment.trial import POOL
+from labelbench_direct.experiment.pools import POOL
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report import figures
 from labelbench_direct.report.csv_files import write_tables
@@ -21,7 +21,8 @@ from labelbench_direct.report.groups import Group, families, group, usable
 from labelbench_direct.report.metrics import Better
 from labelbench_direct.report.page import Section, html_page, write_text
 from labelbench_direct.report.pictures import Pictures
-from labelbench_direct.report.read import Setting, TrialResult, read_results, read_selections
+from labelbench_direct.report.read import read_results, read_selections
+from labelbench_direct.report.results import Setting, TrialResult
 from labelbench_direct.report.selection_figure import draw_selection
 from labelbench_direct.report.summary import sentence
 from labelbench_direct.report.tables import numbers, shares_saved

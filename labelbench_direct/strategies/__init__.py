@@ -11,6 +11,7 @@ from labelbench_direct.strategies.cluster_margin import ClusterMarginStrategy
 from labelbench_direct.strategies.confidence import ConfidenceStrategy
 from labelbench_direct.strategies.coreset import CoresetStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
+from labelbench_direct.strategies.direct_explore import DirectExploreStrategy
 from labelbench_direct.strategies.entropy import EntropyStrategy
 from labelbench_direct.strategies.galaxy import GalaxyStrategy
 from labelbench_direct.strategies.margin import MarginStrategy
@@ -22,6 +23,7 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
     strategy.strategy_name: strategy
     for strategy in (
         DirectStrategy,
+        DirectExploreStrategy,
         RandomStrategy,
         MarginStrategy,
         ConfidenceStrategy,
@@ -39,14 +41,14 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
 """Every strategy of this package, by the name that configurations use."""
 
 
-_NOT_IN_LABELBENCH = ("most_likely_positive", "base", "cluster_margin", "similar")
+_NOT_IN_LABELBENCH = ("direct_explore", "most_likely_positive", "base", "cluster_margin", "similar")
 
 
 def register() -> None:
     """Make ``strategy_name = "direct"`` this package's in LabelBench; LabelBench's own stays as ``direct_labelbench``.
 
-    Adds the strategies that LabelBench lacks: most_likely_positive, base, cluster_margin, similar. Its others stay
-    its own; this package's, which learn from noisy labels where those ask for the clean ones, are
+    Adds the strategies that LabelBench lacks: direct_explore, most_likely_positive, base, cluster_margin, similar. Its
+    others stay its own; this package's, which learn from noisy labels where those ask for the clean ones, are
     ``labelbench_direct.galaxy`` and so on.
 
     Can be called again. Raises ModuleNotFoundError where LabelBench cannot be imported, and ValueError where one of the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -11,19 +12,43 @@ from typing import Any, TypeVar
 Options = TypeVar("Options")
 
 
-def parse_name(text: str) -> tuple[str, dict[str, Any]]:
-    """A name and its options from ``name:key=value,key=value``; values are JSON, or strings where they are not."""
+_OPTION = re.compile(r'([^=,]*)(?:(=)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*)))?(?:,|$)')
+"""A key, and after a ``=`` a value: in double quotes, which are doubled inside, or as it is up to the next comma."""
+
+
+def parse_name(text: str, texts: Collection[str] = (), what: str = "options") -> tuple[str, dict[str, Any]]:
+    """A name and its options from ``name:key=value,key=value``; values are JSON, or strings where they are not.
+
+    A value in double quotes is a string, and may have commas: ``folder:path="birds, small"`` (a double quote inside is
+    doubled). ``texts``: keys whose values are strings even where they look like numbers. Raises ValueError for options
+    in another form, a quote that is not closed, and a key that is there twice.
+    """
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
-    for option in filter(None, rest.split(",")):
-        key, separator, value = option.partition("=")
+    for match in _OPTION.finditer(rest):
+        key, separator, quoted, plain = match.groups()
+        if not match[0].strip(","):
+            continue
         if not separator:
-            raise ValueError(f"options are written name:key=value,key=value; got {text!r}")
-        try:
-            options[key] = json.loads(value)
-        except json.JSONDecodeError:
-            options[key] = value
+            raise ValueError(
+                f'{what} are written name:key=value,key=value, and a value with commas key="a,b"; got {text!r}'
+            )
+        if key in options:
+            raise ValueError(f"{what} are stated once each; {key!r} is there twice in {text!r}")
+        if quoted is None and plain.startswith('"'):
+            raise ValueError(
+                f"the quotes of {key!r} do not end where its value does in {text!r}: put the whole value in double "
+                'quotes, and write a double quote inside as ""'
+            )
+        options[key] = quoted.replace('""', '"') if quoted is not None else plain if key in texts else _value(plain)
     return name, options
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError
+        return text
 
 
 def check_keys(config: Mapping[str, Any], known: Collection[str], what: str) -> None:

@@ -61,6 +61,20 @@ class Pool:
         labels = self._true_labels if self._use_true else self._noisy_labels
         return labels[self.labeled_idxs()]
 
+    def label_quality(self) -> dict[str, float]:
+        """The shares of the pool's labels that are wrong: of all, of the rarest class's examples (of equally rare ones
+        the first), and of the labels that say the rarest class, 0 where none does.
+        """
+        truth, labels = self.data.train.labels, self._noisy_labels.argmax(axis=1)
+        is_wrong = truth != labels
+        rarest = np.bincount(truth, minlength=self.num_classes).argmin()
+        said = labels == rarest
+        return {
+            "wrong": float(is_wrong.mean()),
+            "wrong_in_rarest": float(is_wrong[truth == rarest].mean()),
+            "wrong_saying_rarest": float(is_wrong[said].mean()) if said.any() else 0.0,
+        }
+
     def get_classnames(self) -> tuple[str, ...]:
         """The K classes' names."""
         return self.data.classnames

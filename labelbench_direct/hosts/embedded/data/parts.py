@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,14 +21,23 @@ Rounding = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Part:
-    """Examples, (n, D) float32 in 0..1 or (n, H, W, 3) uint8 images, and their true labels (n,)."""
+    """Examples, (n, D) floats or (n, H, W, 3) uint8 images, and their true labels (n,)."""
 
     inputs: NDArray[Any]
     labels: Indices
+    given: Indices | None = None
+    """(n, A): the labels that annotators really gave, -1 where one gave none; None where nobody knows."""
 
     def of(self, indices: Indices) -> Part:
         """Some of the examples."""
-        return Part(self.inputs[indices], self.labels[indices])
+        given = None if self.given is None else self.given[indices]
+        return Part(self.inputs[indices], self.labels[indices], given)
+
+    def merged(self, num_classes: int) -> Part:
+        """The same with the labels from ``num_classes - 1`` on as one."""
+        last = num_classes - 1
+        given = None if self.given is None else np.minimum(self.given, last)
+        return Part(self.inputs, np.minimum(self.labels, last), given)
 
 
 @dataclass(frozen=True)
@@ -41,10 +53,25 @@ class Data:
     """Of inputs (n, D) that are grey images, row by row."""
     notes: tuple[str, ...] = ()
     """What a user should hear about them."""
+    content: str = ""
+    """Of inputs that were read from files of one's own: stands for these files' bytes."""
 
     @property
     def num_classes(self) -> int:
         return len(self.classnames)
+
+    @cached_property
+    def checksum(self) -> str:
+        """32 hexadecimal digits that stand for inputs, labels, parts and class names: what trials' data are known by.
+
+        Inputs that were read from files count by the files, since what is decoded may differ between versions.
+        """
+        digest = hashlib.blake2b(json.dumps([self.classnames, self.image_shape, self.content]).encode(), digest_size=16)
+        for part in (self.train, self.val, self.test):
+            for array in (part.labels,) if self.content else (part.labels, part.inputs):
+                digest.update(f"{array.dtype.str} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @property
     def imbalance_ratio(self) -> float:
@@ -53,7 +80,7 @@ class Data:
         return float(counts.min() / counts.max())
 
 
-def split(name: str, whole: Part, classnames: tuple[str, ...]) -> Data:
+def split(name: str, whole: Part, classnames: tuple[str, ...], content: str = "") -> Data:
     """70% pool, 10% validation, 20% test of every class, always the same."""
     rng = np.random.default_rng(0)
     parts: list[list[Indices]] = [[], [], []]
@@ -63,16 +90,14 @@ def split(name: str, whole: Part, classnames: tuple[str, ...]) -> Data:
         for part, indices in zip(parts, np.split(members, cuts), strict=True):
             part.append(indices)
     val, test, train = (whole.of(rng.permutation(np.concatenate(part))) for part in parts)
-    return Data(name, train, val, test, classnames)
+    return Data(name, train, val, test, classnames, content=content)
 
 
 def merge(data: Data, num_classes: int) -> Data:
     """The first K - 1 classes, and the rest as the last one."""
     if not 2 <= num_classes <= data.num_classes:
         raise ValueError(f"{data.name!r}: K in _imb_K must be in 2..{data.num_classes}, got {num_classes}")
-    train, val, test = (
-        replace(part, labels=np.minimum(part.labels, num_classes - 1)) for part in (data.train, data.val, data.test)
-    )
+    train, val, test = (part.merged(num_classes) for part in (data.train, data.val, data.test))
     return replace(data, train=train, val=val, test=test, classnames=(*data.classnames[: num_classes - 1], "others"))
 
 
@@ -103,14 +128,32 @@ def _first(part: Part, kept: Sequence[int] | Indices) -> Indices:
     return np.sort(np.concatenate([np.flatnonzero(part.labels == k)[:count] for k, count in enumerate(kept)]))
 
 
-def check_parts(data: Data) -> None:
-    """Every class has examples in the pool and in the test part, and no part is empty."""
+def check_parts(data: Data) -> Data:
+    """The data, every class of which has examples in the pool and in the test part, with a note on classes that the
+    validation part lacks. Raises ValueError for an empty part, or an absent class.
+    """
     if len(data.val.labels) == 0:
         raise ValueError(f"{data.name!r}: the validation part is empty")
     for title, part in (("the pool", data.train), ("the test part", data.test)):
-        absent = [data.classnames[k] for k in set(range(data.num_classes)) - set(part.labels.tolist())]
-        if absent:
+        if absent := _absent(data, part):
             raise ValueError(
                 f"{data.name!r}: {len(absent)} of {data.num_classes} classes have no example in {title}: "
                 f"{', '.join(sorted(absent)[:10])}"
             )
+    if absent := _absent(data, data.val):
+        return replace(data, notes=(*data.notes, absent_note("validation", absent, data.num_classes)))
+    return data
+
+
+def _absent(data: Data, part: Part) -> list[str]:
+    return [data.classnames[k] for k in sorted(set(range(data.num_classes)) - set(part.labels.tolist()))]
+
+
+def absent_note(part: str, absent: Sequence[str], num_classes: int) -> str:
+    """What classes without examples in the ``validation`` or ``test`` part do to a metric of LabelBench's."""
+    named = ", ".join(absent[:10]) + (", ..." if len(absent) > 10 else "")
+    most = 1 - len(absent) / num_classes
+    return (
+        f"{len(absent)} of {num_classes} classes have no example in the {part} part: {named}. As in LabelBench each of "
+        f"them counts as accuracy 0, so that Balanced {part.capitalize()} Accuracy is {most:.3f} at most"
+    )

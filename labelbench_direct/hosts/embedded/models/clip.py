@@ -6,7 +6,6 @@ import copy
 import hashlib
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,18 +89,29 @@ def cached_features(
 ) -> Data:
     """The data with the model's embeddings (n, D) float32 in place of the images: computed, or from an earlier time.
 
-    A file has its name only when it is whole, and one that cannot be read is made again.
+    A file has its name only when it is whole and on disk, and one that cannot be read, or holds anything else, is made
+    again. Raises OSError naming the file where the disk refuses it.
     """
     parts = {"train": data.train, "val": data.val, "test": data.test}
     path = folder / f"clip-{_checksum(parts, visual, preprocessing)}.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            features = {name: stored[name] for name in parts}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    features = _kept(path, parts)
+    if features is None:
         features = {name: _features(images, name, visual, device) for name in parts}
         _write(path, features)
     train, val, test = (Part(features[name], part.labels) for name, part in parts.items())
     return replace(data, train=train, val=val, test=test, image_shape=None)
+
+
+def _kept(path: Path, parts: Mapping[str, Part]) -> dict[str, NDArray[Any]] | None:
+    """The features of a file, or None where it is not there or not what ``_write`` wrote."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            features = {name: stored[name] for name in parts}
+    except Exception:  # a damaged file raises whatever numpy, zipfile or zlib meets in it
+        return None
+    rows = [len(features[name]) == len(part.labels) for name, part in parts.items() if features[name].ndim == 2]
+    columns = {array.shape[-1:] for array in features.values()}
+    return features if rows == [True] * len(parts) and len(columns) == 1 else None
 
 
 @torch.no_grad()
@@ -123,10 +133,13 @@ def _write(path: Path, features: Mapping[str, NDArray[Any]]) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             np.savez(file, train=features["train"], val=features["val"], test=features["test"])
+            file.flush()
+            os.fsync(file.fileno())  # else a crash may leave the name with nothing under it
         Path(unfinished).replace(path)
-    except BaseException:
-        Path(unfinished).unlink()
-        raise
+    except OSError as error:
+        raise OSError(error.errno, f"could not keep CLIP's features ({error.strerror})", str(path)) from error
+    finally:
+        Path(unfinished).unlink(missing_ok=True)
 
 
 def _checksum(parts: Mapping[str, Part], visual: nn.Module, preprocessing: str) -> str:

@@ -37,7 +37,7 @@ class ArrayInputs:
                     f"a linear or mlp model needs rows of numbers, but the {name} part of {data.name!r} has images of "
                     f"shape {part.inputs.shape[1:]}: use resnet18 or clip_vitb32"
                 )
-        self._parts = {name: torch.from_numpy(part.inputs).to(device) for name, part in parts.items()}
+        self._parts = {name: torch.from_numpy(part.inputs).to(device, torch.float32) for name, part in parts.items()}
         self._views = ArrayViews(self._parts["train"], data.image_shape)
         self.num_columns = data.train.inputs.shape[1]
 

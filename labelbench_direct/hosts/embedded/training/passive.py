@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from labelbench_direct.core.types import Floats, Indices
+from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.embedded.data.parts import Part
 from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, View
 from labelbench_direct.hosts.embedded.models.network import OPTIMIZERS, Classifier, Network, Training, classifier
@@ -58,7 +58,7 @@ class PassiveTrainer:
         data = pool.data
         self._parts: dict[str, Part] = {"train": data.train, "val": data.val, "test": data.test}
         self._network = network or classifier(training, ArrayInputs(data, self._device))
-        self._results: dict[int, NDArray[Any]] = {}
+        self._results: dict[int, NDArray[Any]] = {}  # labels as (n,), the rest as the model computes it
 
     def train(self) -> nn.Module:
         """A model trained on the labeled examples, with the labels that annotators gave.
@@ -99,14 +99,19 @@ class PassiveTrainer:
 
     def retrieve_inputs(self, input_types: list[Any]) -> list[NDArray[Any]]:
         """Fresh float64 copies of scores (n, K), true labels one-hot (n, K), losses (n,) or embeddings (n, D)."""
-        return [np.array(self._results[int(kind)]) for kind in input_types]
+        return [self._result(int(kind)) for kind in input_types]
+
+    def _result(self, kind: int) -> NDArray[Any]:
+        result = self._results[kind]
+        is_label = int(ALInput.TRAIN_LABEL) <= kind <= int(ALInput.TEST_LABEL)
+        return np.eye(self.pool.num_classes)[result] if is_label else result.astype(np.float64)
 
     def compute_metric(self, epoch: int) -> dict[str, float]:
         """LabelBench's metrics of the last evaluation of all three parts."""
         scores = {
             name: (self._results[int(ALInput.TRAIN_PRED) + i], self._parts[name].labels) for i, name in enumerate(PARTS)
         }
-        losses = {name: float(self._results[int(ALInput.TRAIN_LOSS) + i].mean()) for i, name in enumerate(PARTS)}
+        losses = {name: float(self._result(int(ALInput.TRAIN_LOSS) + i).mean()) for i, name in enumerate(PARTS)}
         return {"Epoch": epoch, **multi_class_metrics(scores, losses, self.pool.labeled_idxs())}
 
     def _losses(self, model: nn.Module, labeled: Indices, batch_loss: BatchLoss) -> Iterator[torch.Tensor]:
@@ -145,15 +150,15 @@ class PassiveTrainer:
             batches = self._network.inputs.in_order(part)
             logits, embeddings = to_host(self._forward(model, inputs) for inputs in batches)
         offset = PARTS.index(part)
-        results: dict[Any, torch.Tensor | Floats] = {
-            ALInput.TRAIN_PRED: logits.softmax(dim=1),
-            ALInput.TRAIN_LABEL: np.eye(self.pool.num_classes)[labels],
-            ALInput.TRAIN_LOSS: functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none"),
+        logs = logits.T.contiguous().log_softmax(dim=0)  # classes first: much faster where they are few
+        results: dict[Any, torch.Tensor | Indices] = {
+            ALInput.TRAIN_PRED: logs.exp().T,
+            ALInput.TRAIN_LABEL: labels,
+            ALInput.TRAIN_LOSS: -logs.gather(0, torch.from_numpy(labels)[None])[0],
             ALInput.TRAIN_EMBEDDING: embeddings,
         }
         for kind, result in results.items():
-            array = result.numpy() if isinstance(result, torch.Tensor) else result
-            self._results[int(kind) + offset] = array.astype(np.float64)
+            self._results[int(kind) + offset] = result.numpy() if isinstance(result, torch.Tensor) else result
 
     def _check_loss(self, loss: torch.Tensor, step: int) -> None:
         if not torch.isfinite(loss):

@@ -1,0 +1,45 @@
+"""The project's own evidence: experiment files of a folder as one sweep, what matters most first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from labelbench_direct.experiment.schema import Experiment, Trial, read_experiment
+
+FIRST = ("direct", "direct_explore", "random", "margin", "galaxy")
+SECOND = (*FIRST, "confidence", "entropy", "badge")
+"""The strategies whose trials come first, and those that come after them; DIRECT first at its usual B_parallel."""
+_USUAL = {"strategy_name": "direct", "B1": 5}
+_SEEDS = 5
+"""Seeds of one block: a page of few seeds in all settings is worth more than one of all seeds in few."""
+
+
+def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
+    """The experiments of a folder's JSON files, by file name, in its order.
+
+    Raises FileNotFoundError where there is none, and what ``read_experiment`` raises.
+    """
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise FileNotFoundError(f"there are no experiment files in {folder}")
+    return {file.stem: replace(read_experiment(file), data_dir=data_dir) for file in files}
+
+
+def ordered_trials(experiments: Sequence[Experiment]) -> list[Trial]:
+    """All trials of all experiments: by importance of their strategies, then in blocks of seeds, then by experiment."""
+    keyed = []
+    for number, experiment in enumerate(experiments):
+        for trial in experiment.trials():
+            keyed.append(((_rank(trial), trial.seed // _SEEDS, number), trial))
+    return [trial for _, trial in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def _rank(trial: Trial) -> int:
+    """0 for what comes first. Images and MLPs take many times as long as a linear head on features."""
+    name = trial.strategy["strategy_name"]
+    is_first = name in FIRST and (name != "direct" or trial.strategy == _USUAL)
+    is_choice = name == "direct" and len(trial.strategy) > len(_USUAL)
+    is_quick = trial.dataset.startswith("mnist5k" if trial.model["name"] == "mlp" else "features")
+    return (0 if is_first else 1 if name in SECOND and not is_choice else 2) + (0 if is_quick else 2)

@@ -1,0 +1,127 @@
+"""What data a trial ran on, as its ``pool.json`` says, and whether others are the same: by content, not by name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from labelbench_direct.core.types import Indices
+from labelbench_direct.experiment.storage import read_lines
+from labelbench_direct.hosts.embedded.data.parts import Data
+
+POOL, ROUNDS = "pool.json", "rounds.jsonl"
+DataNote: TypeAlias = dict[str, Any]
+"""``examples``, ``classes`` (names), ``class_counts`` (true ones), ``checksum``, and ``notes`` for the user. Earlier
+versions wrote neither of the last two: such data are known by the first three alone."""
+
+_KNOWN_BY = ("examples", "classes", "class_counts", "checksum")
+_NAMED = 10
+
+
+def describe_data(data: Data) -> DataNote:
+    """The embedded host's data. Their checksum covers inputs, labels, parts and class names."""
+    counts = np.bincount(data.train.labels, minlength=data.num_classes)
+    return _pool(data.classnames, counts, data.checksum, data.notes)
+
+
+def describe_labels(labels: Indices, classnames: Sequence[str], sizes: Sequence[int]) -> DataNote:
+    """LabelBench's data: the pool's true labels (N,), and how many examples each part has.
+
+    The checksum covers these and the class names; LabelBench has no method that hands out the rest as it is stored.
+    """
+    digest = hashlib.blake2b(json.dumps([list(classnames), list(sizes)]).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
+    return _pool(classnames, np.bincount(labels, minlength=len(classnames)), digest.hexdigest(), ())
+
+
+def _pool(classnames: Sequence[str], counts: Indices, checksum: str, notes: Sequence[str]) -> DataNote:
+    return {
+        "examples": int(counts.sum()),
+        "classes": list(classnames),
+        "class_counts": counts.tolist(),
+        "checksum": checksum,
+        "notes": list(notes),
+    }
+
+
+def read_pool(path: Path) -> DataNote | None:
+    """What a trial's folder says of its data, None where it says nothing. Raises ValueError for a damaged file."""
+    file = path / POOL
+    if not file.exists():
+        return None
+    try:
+        pool = json.loads(file.read_text(encoding="utf-8"))
+        if set(_KNOWN_BY[:3]) <= set(pool):
+            return dict(pool)
+    except (ValueError, TypeError):
+        pass
+    raise ValueError(f"{file} is damaged: restore it, or move its folder away")
+
+
+def difference(noted: DataNote, now: DataNote) -> str:
+    """What is other now than it was, in words; empty for the same data."""
+    changed = [key for key in _KNOWN_BY if key in noted and noted[key] != now[key]]
+    if changed == ["checksum"]:
+        return (
+            "as many examples of each class, but other inputs, labels or parts "
+            f"(checksum {noted['checksum'][:8]}, now {now['checksum'][:8]})"
+        )
+    return f"{describe(noted)}, now {describe(now)}" if changed else ""
+
+
+def describe(pool: DataNote) -> str:
+    """The pool in words: its size, and the examples of each class."""
+    counts = [f"{name} {count}" for name, count in zip(pool["classes"], pool["class_counts"], strict=True)]
+    classes = ", ".join(counts[:_NAMED]) + (", ..." if len(counts) > _NAMED else "")
+    return f"{pool['examples']:,} examples of {len(counts)} classes ({classes})"
+
+
+def check_same_data(folders: Sequence[Path], now: DataNote, dataset: str) -> None:
+    """Raise ValueError where trials in some of the folders have rounds on other data than there are now."""
+    others: dict[str, list[Path]] = {}
+    for path in folders:
+        noted = read_pool(path)
+        text = difference(noted, now) if noted else ""
+        if text and read_lines(path / ROUNDS):
+            others.setdefault(text, []).append(path)
+    if others:
+        said = "; ".join(f"{text} ({names([path.name for path in paths])})" for text, paths in others.items())
+        count = sum(map(len, others.values()))
+        raise ValueError(
+            f"{count} of {len(folders)} trials in {folders[0].parent} ran on other data than {dataset} now is: {said}. "
+            "Nothing was changed. Bring their data back (--data-dir says where they are), or keep the results on these "
+            "data apart with another --output"
+        )
+
+
+def names(trials: Sequence[str]) -> str:
+    """The first few trials' names."""
+    more = f" and {len(trials) - 3} more" if len(trials) > 3 else ""
+    return f"{len(trials)} trial{'s' if len(trials) > 1 else ''}: {', '.join(trials[:3])}{more}"
+
+
+def tell_apart(pools: Sequence[DataNote]) -> list[str]:
+    """For each of some pools the checksum of its data. One without, of an earlier version, counts as the only data that
+    are like it in size, classes and counts, and where there are none or several stands for itself.
+    """
+    by_shape: dict[str, set[str]] = {}
+    shapes = [json.dumps([pool[key] for key in _KNOWN_BY[:3]]) for pool in pools]
+    for shape, pool in zip(shapes, pools, strict=True):
+        by_shape.setdefault(shape, set()).update([pool["checksum"]] if "checksum" in pool else [])
+
+    def key(shape: str, pool: DataNote) -> str:
+        alike = by_shape[shape]
+        return str(
+            pool["checksum"]
+            if "checksum" in pool
+            else next(iter(alike))
+            if len(alike) == 1
+            else hashlib.blake2b(shape.encode(), digest_size=16).hexdigest()
+        )
+
+    return [key(shape, pool) for shape, pool in zip(shapes, pools, strict=True)]

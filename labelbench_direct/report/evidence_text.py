@@ -1,0 +1,57 @@
+"""What the page of the evidence says beside its numbers."""
+
+INTRODUCTION = """\
+Written by `make evidence` from {trials} finished trials of {settings} settings ({seeds} paired seeds each), {hours}
+hours of one core in all. The question: which strategy for which data, where some classes are rare, with and without
+wrong labels?
+
+Every trial: 100 labels drawn at random, then 19 times 100 labels that the strategy asks for; after each batch a head
+trained from scratch on frozen features. The measure is balanced test accuracy: *final* after 2,000 labels, *lead* the
+mean over the 20 rounds less another strategy's with the same seed (same wrong labels, same first batch). Intervals
+are 95%, by Student's t over paired seeds. *Level* means that the interval has 0 in it. `direct` asks for 5 labels at
+a time.
+
+**Read this before any number with wrong labels.** The paper weights the loss by inverse class frequency and smooths
+labels by 10%. torch's `cross_entropy` does both in one call, and in a way that few people expect: the share of an
+example that smoothing gives to *another* class has that class's weight. With classes 1:99 and K 2 it asks every
+example of the common class to be called rare with probability .84. A head trained so is poor unless the labeled
+examples are balanced, and a strategy that finds rare examples looks far better than the others for that reason alone.
+Weighting each example by its own label mends it, and changes who wins. So both are here: *linear head* has torch's
+weights, *examples weighted* the others. Without wrong labels nothing is smoothed, and the two are one."""
+
+HEADS = {
+    "linear head": """\
+Trained by L-BFGS to the minimum: weight decay .01, inverse class frequency, with wrong labels 10% label smoothing as
+torch's `cross_entropy` weights it.""",
+    "linear head, examples weighted": """\
+The same, all of an example's loss weighted by the class of its own label.""",
+    "MLP head": """\
+One hidden layer of 256 units, 300 steps of Adam, the loss as torch weights it. Fewer seeds and strategies.""",
+}
+
+GOALS_NOTE = """\
+What this project set out to show, and whether the trials show it (*behind* and *worse*: beyond the 95% interval):"""
+
+TABLE_NOTE = """\
+final: balanced test accuracy with 2,000 labels, mean over seeds, the highest in bold; worst seed: the lowest of them.
+area: the mean height of the curve. direct saves: the share of a strategy's labels that `direct` doesn't need to reach
+its final mean; saves of direct's: the reverse; *never*: it is not reached. s per selection: wall-clock seconds on a
+machine that had other work too, so an upper bound."""
+
+LEFT_OUT = """\
+Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait`, whose
+matrices have 128 (K - 1) rows and whose selections take many seconds; LabelBench's own `direct`, whose selections
+take seconds to minutes on pools of this size (README, "How fast"), so that it cannot be run for thousands of trials.
+*MLP head*: a few settings only."""
+
+HOW = """\
+## How to make this page again
+
+```console
+make evidence      # every trial that is missing, then this page; start it again after any interruption
+```
+
+The settings are the files of configs/evidence. The data: [features.md](features.md) says how to make
+`cifar10n_features.npz` and `tweets_features.npz` from the published sources, and where to put them; Fashion-MNIST is
+Debian's package dataset-fashion-mnist or torchvision's files. A trial is named by its configuration and repeats to
+the digit with the same versions of numpy, scipy and torch on the same kind of processor."""

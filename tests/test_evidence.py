@@ -1,0 +1,146 @@
+"""The evidence: its experiment files, the order of its trials, its page."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from sweeps import SMALL
+
+from labelbench_direct.cli import main
+from labelbench_direct.experiment.evidence import FIRST, ordered_trials, read_settings
+from labelbench_direct.experiment.storage import read_lines
+from labelbench_direct.experiment.trial import Settings, run_trial
+from labelbench_direct.report.cases import read_cases
+from labelbench_direct.report.evidence import write_evidence
+from labelbench_direct.report.statistics import t_interval
+
+FOLDER = Path(__file__).parent.parent / "configs" / "evidence"
+METRIC = "Balanced Test Accuracy"
+
+
+def test_there_are_the_settings_that_the_evidence_is_to_have():
+    settings = read_settings(FOLDER, None)
+    cases = {(one.dataset, level) for one in settings.values() for level in one.noise}
+    assert len(cases) >= 20
+    cifar = {dataset for dataset, _ in cases if "cifar10n" in dataset}
+    assert len(cifar) == 4
+    assert {level for dataset, level in cases if dataset in cifar} == {0, 0.1, 0.2, "given"}
+    unseen = settings.pop("digits_unseen")
+    assert (unseen.dataset, unseen.rounds) == ("mnist5k_imb_2:ratio=0.0101", 8), "as in docs/choices.md"
+    for name, one in settings.items():
+        assert (one.batch_size, one.rounds) == (100, 20)
+        assert len(one.seeds) == (10 if name.endswith("_mlp") else 20)
+        assert one.strategies[0] == "direct"
+        assert "; " in one.title, "data, then head"
+
+
+def test_what_matters_most_comes_first_and_nothing_twice():
+    settings = list(read_settings(FOLDER, None).values())
+    trials = ordered_trials(settings)
+    assert len({trial.identifier for trial in trials}) == len(trials) == sum(len(one.trials()) for one in settings)
+    first = trials[: len(trials) // 10]
+    assert {trial.strategy["strategy_name"] for trial in first} <= set(FIRST)
+    assert {trial.seed for trial in first[:100]} <= set(range(5)), "few seeds of all settings before many of one"
+
+
+def test_t_intervals_are_students():
+    values = np.array([0.3, 0.5, 0.1, 0.9])
+    expected = stats.t.interval(0.95, 3, loc=values.mean(), scale=stats.sem(values))
+    assert t_interval(values)[1:] == pytest.approx(expected)
+    assert np.isnan(t_interval(values[:1]).low)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small experiment with three seeds, all but one of its trials finished."""
+    folder = tmp_path_factory.mktemp("evidence")
+    strategies = ("direct", "direct:B1=1", "random", "margin")
+    experiment = replace(SMALL, title="Digits; MLP head", strategies=strategies, seeds=(0, 1, 2), noise=(0, 0.2))
+    experiment = replace(experiment, rounds=3)
+    for trial in experiment.trials():
+        if (trial.seed, trial.noise, trial.strategy["strategy_name"]) != (2, 0.2, "margin"):
+            run_trial(trial, folder, Settings(selections=False))
+    return experiment, folder
+
+
+def test_the_pages_numbers_are_those_of_the_lines(finished, tmp_path):
+    experiment, folder = finished
+    write_evidence({"digits": experiment}, folder, tmp_path / "evidence.md", ["a note"])
+    text = (tmp_path / "evidence.md").read_text()
+    final, rounds = {}, {}
+    for trial in experiment.trials():
+        lines = read_lines(folder / trial.identifier / "rounds.jsonl")
+        if trial.noise == 0.2 and lines:
+            key = (trial.strategy["strategy_name"], trial.strategy.get("B1"), trial.seed)
+            final[key] = lines[-1]["metrics"][METRIC]
+            rounds[key] = sum(line["metrics"][METRIC] for line in lines) / len(lines)
+    noisy = text[text.index("### Digits; MLP head; 20% wrong labels") :]
+    noisy = noisy[: noisy.index("## What is missing")]
+    rows = (("direct", "direct", 5, 3), ("direct B1=1", "direct", 1, 3), ("margin", "margin", None, 2))
+    for name, strategy, parallel, seeds in rows:
+        cells = next(line for line in noisy.splitlines() if line.startswith(f"| {name} ")).replace("*", "").split("|")
+        own = [final[strategy, parallel, seed] for seed in range(seeds)]
+        assert [cell.strip() for cell in cells[2:5]] == [str(seeds), f"{sum(own) / seeds:.3f}", f"{min(own):.3f}"]
+        if name != "direct":
+            leads = [rounds[strategy, parallel, seed] - rounds["direct", 5, seed] for seed in range(seeds)]
+            assert cells[6].strip().startswith(f"{sum(leads) / seeds:+.3f} [")
+    assert "1 of the 24 trials" in text
+    assert re.search(r"\| margin +\| 5 +\| 6 +\| 0 of 2 +\|", text), "what is missing is said"
+    assert "a note" in text
+    for picture in re.findall(r"\]\((\S+\.png)\)", text):
+        assert (tmp_path / picture).stat().st_size > 1000
+
+
+def test_verdicts_follow_the_intervals(finished):
+    experiment, folder = finished
+    cases, _ = read_cases({"digits": experiment}, folder)
+    for case in cases:
+        by = case.lead("random", "direct")
+        back = case.lead("direct", "random")
+        assert by.value == pytest.approx(-back.value)
+        direct = case.curves["direct"].metrics[METRIC].mean(axis=1)
+        means = {name: (own.metrics[METRIC].mean(axis=1) - direct[: len(own.seeds)]).mean()
+                 for name, own in case.curves.items()}  # fmt: skip
+        assert case.best()[0] == max(means, key=means.get)
+
+
+def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_path):
+    experiment, folder = finished
+    results = tmp_path / "results"
+    for trial in experiment.trials():
+        source = folder / trial.identifier
+        if source.exists():
+            (results / trial.identifier).mkdir(parents=True)
+            for file in source.glob("*.json*"):
+                (results / trial.identifier / file.name).write_bytes(file.read_bytes())
+    pool = results / experiment.trials()[0].identifier / "pool.json"
+    pool.write_text(json.dumps({**json.loads(pool.read_text()), "checksum": "0123"}))
+    with pytest.raises(ValueError, match="saw different data by the name digits_imb_3"):
+        read_cases({"digits": experiment}, results)
+
+
+def test_the_command_runs_writes_and_says_what_data_are_missing(tmp_path, capsys):
+    stated = json.loads((FOLDER / "cifar10_k3.json").read_text())
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "absent.json").write_text(json.dumps(stated))
+    small = {**stated, "title": "Digits; linear head", "dataset": "digits_imb_3", "strategies": ["direct", "random"],
+             "seeds": [0, 1], "noise": [0.1], "batch_size": 10, "rounds": 2}  # fmt: skip
+    run = ["evidence", "--experiments", str(tmp_path / "experiments"), "--output", str(tmp_path / "results"), "--page",
+           str(tmp_path / "page.md"), "--data-dir", str(tmp_path), "--workers", "1"]  # fmt: skip
+    assert main(run) == 2
+    assert "no experiment's data are there" in capsys.readouterr().err
+    (tmp_path / "experiments" / "small.json").write_text(json.dumps(small))
+    assert main(run) == 0
+    said = capsys.readouterr()
+    assert "absent was not run: " in said.err
+    assert "cifar10n_features.npz; it is an .npz file with arrays x and y (docs/features.md shows how)" in said.err
+    page = (tmp_path / "page.md").read_text()
+    assert "### Digits; linear head; 10% wrong labels" in page
+    assert "absent was not run" in page
+    assert main([*run, "--page-only"]) == 0
+    assert main(["evidence", "--experiments", str(tmp_path / "nowhere")]) == 2
+    assert "there are no experiment files in" in capsys.readouterr().err
