@@ -31,7 +31,8 @@ _SAVING = ("cifar10_k3", "cifar10_k2_rare")  # the experiments of which labels s
 def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: Path, notes: list[str]) -> str:
     """Write the page and, beside it, its pictures; what is missing, in a sentence.
 
-    ``notes``: what else the page must say; grows by what is to be said of the pictures. Raises ValueError where no trial is finished.
+    ``notes``: what else the page must say; grows by what is to be said of the pictures.
+    Raises ValueError where no trial is finished.
     """
     cases, trials = read_cases(experiments, results)
     shown = [case for case in cases if case.curves]
