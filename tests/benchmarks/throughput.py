@@ -90,10 +90,12 @@ def pairs(model, side, count, batch_size, steps, device) -> dict[str, Pair]:
     options = {"name": "passive", "steps": steps, "batch_size": batch_size, "learning_rate": 1e-4}
     trainer = make_trainer(model, options, pool, 0, device)
     network = trainer._network.build(2).to(device)
-    bare = Logits(network)
+    bare, untrained = Logits(network), Logits(trainer._network.build(2))
 
     def make_model():
-        return resnet18(num_classes=2).to(device) if model["name"] == "resnet18" else copy.deepcopy(bare)
+        return (
+            resnet18(num_classes=2).to(device) if model["name"] == "resnet18" else copy.deepcopy(untrained).to(device)
+        )
 
     images = torch.cat(list(trainer._network.inputs.in_order("train")))
     labels = torch.from_numpy(pool.data.train.labels).to(device)

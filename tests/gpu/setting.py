@@ -54,8 +54,8 @@ class Sizes:
     repeats: int
 
 
-FULL = Sizes("full", 200, 128, 50_000, 5_000, 64, 40, 50_000, 76_863, 3)
-SMALL = Sizes("small, for a card with less than 16 GiB", 200, 128, 20_000, 1_000, 16, 40, 20_000, 76_863, 3)
+FULL = Sizes("full", 200, 128, 50_000, 5_000, 64, 100, 50_000, 76_863, 3)
+SMALL = Sizes("small, for a card with less than 16 GiB", 200, 128, 20_000, 1_000, 16, 100, 20_000, 76_863, 3)
 LEAST = Sizes("least, for a card with less than 6 GiB", 100, 64, 10_000, 300, 8, 20, 10_000, 20_000, 3)
 TINY = Sizes("tiny, for the CPU", 2, 4, 8, 2, 2, 1, 120, 5_000, 1)
 
