@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare figures evidence test lint bench bench-strategies mutants torture dist clean
+.PHONY: help compare figures evidence test lint bench bench-strategies mutants torture dist gpu wheels clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -49,6 +49,20 @@ torture: $(READY)  ## kill a sweep 100 times, at random moments, and see that no
 dist: $(READY)  ## build the source archive and, from it, the wheel: dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
+
+# On the machine with the GPU, whose own Python holds torch: no environment is made, nothing is fetched.
+GPU_OUTPUT ?= gpu-results
+
+gpu:  ## on a GPU: right, fast, LabelBench itself, the paper's loop; one table, six minutes, no network (docs/gpu.md)
+	$(PYTHON) tests/gpu --output $(GPU_OUTPUT)
+
+WHEELS ?= wheels
+MANYLINUX = $(foreach minor,39 35 34 31 28 27 26 24 17 12 5,--platform manylinux_2_$(minor)_x86_64) \
+	--platform manylinux2014_x86_64 --platform manylinux2010_x86_64 --platform manylinux1_x86_64
+
+wheels:  ## collect what the GPU checks need beside torch, for Python 3.12 on Linux: wheels/, 33 MB
+	$(PYTHON) -m pip download --no-deps --only-binary=:all: --python-version 3.12 --implementation cp $(MANYLINUX) \
+		-r tests/gpu/wheels.txt -d $(WHEELS)
 
 clean:  ## remove the virtual environment, what was built, and caches
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -171,6 +171,16 @@ def test_batches_gathered_ahead_come_in_order(threads):
     assert list(ahead_of_none) == []
 
 
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 33])
+def test_outputs_of_all_batches_come_back_in_order(count):
+    from labelbench_direct.hosts.embedded.models.transfer import to_host
+
+    batches = [(torch.arange(2 * i, 2 * i + 2), torch.full((2, 3), float(i))) for i in range(count)]
+    numbers, rows = to_host(iter(batches))
+    assert numbers.tolist() == list(range(2 * count))
+    assert rows[:, 2].tolist() == [i // 2 for i in range(2 * count)]
+
+
 def test_what_a_thread_raises_is_raised():
     from labelbench_direct.hosts.embedded.models.transfer import ahead
 

@@ -10,6 +10,9 @@ CPU (one thread) and the clock's elsewhere. Random weights. The share must be at
 import copy
 import statistics
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -21,7 +24,10 @@ from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.training.passive import best_device
 
-SETTINGS = {
+Case: TypeAlias = tuple[dict[str, Any], int, int, int, int]
+"""A model, the side of its images, how many there are, the batch size and the steps of training."""
+
+SETTINGS: dict[str, Case] = {
     "resnet18, 32 x 32": ({"name": "resnet18", "weights": "random"}, 32, 512, 64, 20),
     "clip_vitb32, 224 x 224": ({"name": "clip_vitb32", "weights": "random", "frozen": False}, 224, 16, 8, 3),
 }
@@ -69,8 +75,39 @@ class Logits(torch.nn.Module):
         return self.layers(images)
 
 
-def resnet18_for_two():
-    return resnet18(num_classes=2).to(best_device())
+@dataclass(frozen=True)
+class Pair:
+    """The same work for so many images, ours and the bare loop's."""
+
+    ours: Callable[[], object]
+    bare: Callable[[], object]
+    num_images: int
+
+
+def pairs(model, side, count, batch_size, steps, device) -> dict[str, Pair]:
+    """Training and scoring of one case."""
+    pool = pool_of(count, side)
+    options = {"name": "passive", "steps": steps, "batch_size": batch_size, "learning_rate": 1e-4}
+    trainer = make_trainer(model, options, pool, 0, device)
+    network = trainer._network.build(2).to(device)
+    bare, untrained = Logits(network), Logits(trainer._network.build(2))
+
+    def make_model():
+        return (
+            resnet18(num_classes=2).to(device) if model["name"] == "resnet18" else copy.deepcopy(untrained).to(device)
+        )
+
+    images = torch.cat(list(trainer._network.inputs.in_order("train")))
+    labels = torch.from_numpy(pool.data.train.labels).to(device)
+    size = trainer._network.inputs._rows_scored
+    return {
+        "training": Pair(
+            trainer.train,
+            lambda: bare_training(make_model, images, labels, batch_size, steps),
+            batch_size * steps,
+        ),
+        "scoring": Pair(lambda: trainer.evaluate_on_train(network), lambda: bare_scoring(bare, images, size), count),
+    }
 
 
 def seconds(run, device):
@@ -82,12 +119,13 @@ def seconds(run, device):
     return clock() - started
 
 
-def compare(name, ours, bare, num_images, device):
-    ours(), bare()  # the first run is slower
-    pairs = [(seconds(ours, device), seconds(bare, device)) for _ in range(REPEATS)]
-    share = statistics.median(theirs / mine for mine, theirs in pairs)
-    rates = [num_images / statistics.median(times) for times in zip(*pairs, strict=True)]
-    print(f"| {name} | {rates[0]:.1f} | {rates[1]:.1f} | {share:.2f} |")
+def compare(pair: Pair, device, repeats=REPEATS) -> tuple[float, float, float]:
+    """Images per second, ours and the bare loop's, and the share: medians of runs in turns."""
+    pair.ours(), pair.bare()  # the first run is slower
+    times = [(seconds(pair.ours, device), seconds(pair.bare, device)) for _ in range(repeats)]
+    share = statistics.median(bare / ours for ours, bare in times)
+    ours, bare = (pair.num_images / statistics.median(one) for one in zip(*times, strict=True))
+    return ours, bare, share
 
 
 def main():
@@ -95,30 +133,10 @@ def main():
     device = best_device()
     print(f"{device}, torch {torch.__version__}; medians of {REPEATS} runs\n")
     print("| | images/s | bare loop | share |\n|---|---|---|---|")
-    for name, (model, side, count, batch_size, steps) in SETTINGS.items():
-        pool = pool_of(count, side)
-        options = {"name": "passive", "steps": steps, "batch_size": batch_size, "learning_rate": 1e-4}
-        trainer = make_trainer(model, options, pool, 0, device)
-        network = trainer._network.build(2).to(device)
-        bare = Logits(network)
-        make_model = resnet18_for_two if model["name"] == "resnet18" else (lambda: copy.deepcopy(bare))  # noqa: B023
-        images = torch.cat(list(trainer._network.inputs.in_order("train")))
-        labels = torch.from_numpy(pool.data.train.labels).to(device)
-        size = trainer._network.inputs._rows_scored
-        compare(
-            f"{name}, training",
-            trainer.train,
-            lambda: bare_training(make_model, images, labels, batch_size, steps),  # noqa: B023  # run at once
-            batch_size * steps,
-            device,
-        )
-        compare(
-            f"{name}, scoring",
-            lambda: trainer.evaluate_on_train(network),  # noqa: B023
-            lambda: bare_scoring(bare, images, size),  # noqa: B023
-            count,
-            device,
-        )
+    for name, case in SETTINGS.items():
+        for what, pair in pairs(*case, device).items():
+            ours, bare, share = compare(pair, device)
+            print(f"| {name}, {what} | {ours:.1f} | {bare:.1f} | {share:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -74,5 +74,9 @@ def to_host(outputs: Iterable[tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, 
     """The outputs of all batches in main memory, one tensor of each kind."""
     outputs, groups = iter(outputs), []
     while group := list(islice(outputs, _FETCHED_TOGETHER)):
-        groups.append([torch.cat(kind).cpu() for kind in zip(*group, strict=True)])
-    return tuple(torch.cat(kind) for kind in zip(*groups, strict=True))
+        groups.append([_joined(kind).cpu() for kind in zip(*group, strict=True)])
+    return tuple(_joined(kind) for kind in zip(*groups, strict=True))
+
+
+def _joined(tensors: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]  # a copy less
