@@ -22,10 +22,11 @@ from labelbench_direct.core.vreduce import vreduce
 SIZE = 10_000
 LEMMA_SIZE = 8
 CUT_NOISE, CUT_BUDGET, CUT_TRIALS = (0.05, 0.1, 0.2), 120, 500
-NOISE, TRIALS = (0.0, 0.1, 0.2, 0.3, 0.4), 300
+NOISE, TRIALS = (0.0, 0.1, 0.2, 0.3, 0.4), 200
 RARE = {"1:9": SIZE // 10, "1:99": SIZE // 100}
 BUDGETS = (10, 20, 40, 80, 160, 320)
-PARALLEL = 5
+ROUNDS, PARALLEL = 8, 5
+COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7")
 TOLERANCE = 4
 """A threshold is missed where it is further away than the class's size, divided by this."""
 
@@ -70,14 +71,25 @@ def galaxy(line, rng, budget):
     return np.fromiter(session.told, dtype=np.int64)
 
 
-def direct_search(line, rng, budget):
-    """VReduce's positions, B_parallel at a time."""
+def search(line, rng, budget, parallel, keep_best=True):
+    """VReduce's positions, ``parallel`` at a time."""
     ends, labels = np.array([0, len(line) - 1]), np.where(line, 0, 1)
     known = Annotations(ends, labels[ends], budget, len(line))
-    search = vreduce(ClassLine(np.arange(len(line)), known, 0), budget, PARALLEL, rng, True, [])
-    for indices in search:
+    for indices in vreduce(ClassLine(np.arange(len(line)), known, 0), budget, parallel, rng, keep_best, []):
         known.add(indices, labels[indices])
     return known.indices[2:].copy()
+
+
+def search_in_rounds(line, rng, budget, keep_best=True):
+    return search(line, rng, budget, math.ceil(budget / ROUNDS), keep_best)
+
+
+def search_as_printed(line, rng, budget):
+    return search_in_rounds(line, rng, budget, keep_best=False)
+
+
+def search_in_fives(line, rng, budget):
+    return search(line, rng, budget, PARALLEL)
 
 
 def uniform(line, rng, budget):
@@ -94,8 +106,16 @@ def bisection(line, rng, budget):
     return np.array(asked, dtype=np.int64)
 
 
-METHODS = {"DIRECT's search": direct_search, "GALAXY": galaxy, "uniform": uniform, "bisection": bisection}
-RUNS_ONCE = ("GALAXY", "uniform", "bisection")  # what they ask for first does not depend on the budget
+METHODS = {
+    f"search, {ROUNDS} rounds": search_in_rounds,
+    f"search, {PARALLEL} at a time": search_in_fives,
+    f"as printed, {ROUNDS} rounds": search_as_printed,
+    "GALAXY": galaxy,
+    "uniform": uniform,
+    "bisection": bisection,
+}
+GOES_ON = ("GALAXY", "uniform", "bisection")
+"""What they ask for first does not depend on the budget."""
 
 
 def estimate(line, positions):
@@ -110,7 +130,7 @@ def missed(name, rare, eta, budgets=BUDGETS, trials=TRIALS, size=SIZE):
     for trial in range(trials):
         seeds = np.random.SeedSequence([trial, round(100 * eta), rare]).spawn(2)  # the same labels for all methods
         line, rng = noisy_line(size, rare, eta, np.random.default_rng(seeds[0])), np.random.default_rng(seeds[1])
-        if name in RUNS_ONCE:
+        if name in GOES_ON:
             asked = METHODS[name](line, rng, max(budgets))
             ends[trial] = [estimate(line, asked[:budget]) for budget in budgets]
         else:
@@ -140,6 +160,19 @@ def theorem_b1(eta, budget):
     return 1 - math.exp(-budget * math.log(1 / (1 - eta)) / 2)
 
 
+def uniform_noiseless(rare, budget, size=SIZE):
+    """How often uniform sampling misses without noise: exactly where nobody asks for one of the examples that follow
+    the class, as many as the tolerance. Then the estimate is the first example that is known not to be of the class.
+    """
+    near = rare // TOLERANCE + 1
+    return math.prod((size - 2 - near - i) / (size - 2 - i) for i in range(budget))
+
+
+def bisection_at_most(eta, size=SIZE):
+    """How often bisection misses, at most: where one of its labels is wrong."""
+    return 1 - (1 - eta) ** math.ceil(math.log2(size))
+
+
 def rate(budgets, shares, trials=TRIALS):
     """How fast the share falls, per label: the least-squares line through its logarithm where it is neither near 1 nor
     too small to be counted. Not a number where fewer than two points are left.
@@ -149,3 +182,85 @@ def rate(budgets, shares, trials=TRIALS):
     if counted.sum() < 2:
         return math.nan
     return -np.polyfit(budgets[counted], np.log(shares[counted]), 1)[0]
+
+
+def draw_cuts(found, path):
+    """Theorem B.1: what was found, and the bound."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    budgets = np.arange(1, CUT_BUDGET + 1)
+    for eta, color in zip(CUT_NOISE, COLORS, strict=False):
+        axes.plot(budgets, found[eta], color=color, label=f"GALAXY, {eta:.0%} wrong")
+        axes.plot(budgets, [theorem_b1(eta, b) for b in budgets], "--", color=color, label="  at least (Theorem B.1)")
+    axes.axvspan(0, 2 * math.log2(SIZE), color="0.92", zorder=0)
+    axes.text(1, 1.03, "b < 2 log N", fontsize=8, color="0.35")
+    axes.set(xlabel="labels b", ylabel="an extra cut is found", xlim=(0, CUT_BUDGET), ylim=(0, 1.09))
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def draw_misses(shares, path):
+    """A panel for each imbalance and noise; on a log scale an exponential fall is a straight line."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 6), layout="constrained")
+    panels = figure.subplots(len(RARE), len(NOISE), sharex=True, sharey=True)
+    floor = 0.5 / TRIALS
+    for row, (ratio, rare) in zip(panels, RARE.items(), strict=True):
+        for axes, eta in zip(row, NOISE, strict=True):
+            for name, color in zip(METHODS, COLORS, strict=True):
+                axes.plot(BUDGETS, np.maximum(shares[ratio, eta, name], floor), "o-", ms=3, color=color, label=name)
+            if eta == 0:
+                exact = [uniform_noiseless(rare, b) for b in BUDGETS]
+                axes.plot(BUDGETS, np.maximum(exact, floor), "k:", label="uniform, exactly")
+            else:
+                axes.axhline(bisection_at_most(eta), color="k", ls="--", lw=0.8, label="bisection, at most")
+            axes.set_title(f"{ratio}, {eta:.0%} wrong", fontsize=10)
+            axes.set_yscale("log")
+    for axes in panels[-1]:
+        axes.set_xlabel("labels b")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("threshold missed")
+    handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
+    handles |= dict(zip(*reversed(panels[0, 1].get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.savefig(path, dpi=90)
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main():
+    folder = Path(sys.argv[1])
+    count = check_lemma(LEMMA_SIZE)
+    found = {eta: extra_cut(eta) for eta in CUT_NOISE}
+    shares = {
+        (ratio, eta, name): missed(name, rare, eta) for ratio, rare in RARE.items() for eta in NOISE for name in METHODS
+    }
+    draw_cuts(found, folder / "theory-cuts.png")
+    draw_misses(shares, folder / "theory-misses.png")
+    some = (20, 30, 40, 60, 80, 120)
+    cuts = [[f"{eta:.0%}", *(f"{found[eta][b - 1]:.3f} ({theorem_b1(eta, b):.3f})" for b in some)] for eta in CUT_NOISE]
+    misses = [
+        [ratio, f"{eta:.0%}", name, *(f"{share:.3f}" for share in own), f"{rate(BUDGETS, own):.4f}".replace("nan", "")]
+        for (ratio, eta, name), own in shares.items()
+    ]
+    page = PAGE.format(
+        count=f"{count:,}",
+        cuts=table(["wrong labels", *(f"b = {b}" for b in some)], cuts),
+        misses=table(["", "wrong", "", *(f"b = {b}" for b in BUDGETS), "rate"], misses),
+    )
+    (folder / "theory.md").write_text(page, encoding="utf-8")
+
+
+PAGE = """{count}
+{cuts}
+{misses}
+"""
+
+if __name__ == "__main__":
+    main()
