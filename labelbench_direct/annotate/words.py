@@ -1,0 +1,93 @@
+"""A job's status in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from labelbench_direct.annotate.suspicion import CONFIDENT
+
+
+def in_words(status: Mapping[str, Any]) -> str:
+    """The status as text: where the job stands, what the labels are, what the next ones are likely to bring."""
+    lines = [
+        f"Round {status['round']}: {status['labeled_in_round']} of {status['budget']} labels; {status['labeled']} in all, "
+        f"{status['open']} being worked on, {status['out']} out because nobody could tell, {status['left']} left.",
+        "",
+        *(line for one in status["classes"] for line in _class_lines(one, status)),
+        "",
+        *_annotator_lines(status),
+        *_advice(status),
+    ]
+    return "\n".join(lines)
+
+
+def _class_lines(one: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{one['name']}: {_count(one['labels'], 'label')}. {_expectation(one, status)}"
+    if "cut" in one:
+        cut = one["cut"]
+        yield (
+            f"  Of all items, most typical first, between the first {cut['low']:,} and the first {cut['high']:,} are called "
+            f"{one['name']}: {cut['width']:,} in doubt, {cut['width_at_start']:,} when this search began."
+        )
+    if one["compared"]:
+        yield f"  Second opinions agree with the label {_share(one)}."
+
+
+def _expectation(one: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    text = ""
+    if one["expected_left"] is not None and status["left"]:
+        low, high = one["expected_left"]
+        text = f"Expected among what is left: {low:,}" + (f" to {high:,}." if high > low else ".")
+    if one["labels"]:
+        return text
+    share = one["share_at_most"]
+    if share is None:
+        return f"{text} None was seen, and no item was picked at random: nothing bounds how many there are."
+    most = round(share * status["left"])
+    return (
+        f"{text} None was seen among the items picked at random, so with 95 % confidence at most {share:.1%} are of it: "
+        f"{most:,} of those left."
+    )
+
+
+def _annotator_lines(status: Mapping[str, Any]) -> Iterator[str]:
+    for one in status["annotators"]:
+        cannot = f", {one['cannot_tell']} times 'cannot tell'" if one["cannot_tell"] else ""
+        agrees = f"; agrees with the label {_share(one)}" if one["compared"] else ""
+        yield f"{one['name']}: {_count(one['answers'], 'answer')}{cannot}{agrees}."
+    if status["annotators"]:
+        yield ""
+
+
+def _advice(status: Mapping[str, Any]) -> Iterator[str]:
+    seen = [one for one in status["classes"] if one["labels"]]
+    if status["recent"] and seen:
+        rarest = min(seen, key=lambda one: one["labels"])
+        yield (
+            f"Of the last {_count(status['recent'], 'label')}, {rarest['recent']} were {rarest['name']}, the class with the "
+            "fewest: expect as many of the next, or fewer."
+        )
+    moving = [one["name"] for one in status["classes"] if "cut" in one and not _is_narrow(one, status)]
+    if moving:
+        yield f"Still wide: the doubt about {', '.join(moving)}. Labels here move the cuts: worth going on."
+    elif any("cut" in one for one in status["classes"]):
+        yield "The searches have narrowed every cut they reached: more labels on these scores move them little."
+    if status["done"]:
+        yield (
+            "This round is done. Train on what `annotate export` gives and go on with `annotate retrain`; or stop, if the "
+            "last round's labels no longer made the network better."
+        )
+
+
+def _is_narrow(one: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    width: int = one["cut"]["width"]
+    return width <= CONFIDENT * (status["labeled"] + status["left"] + status["out"])
+
+
+def _share(one: Mapping[str, Any]) -> str:
+    return f"{one['agreeing']} of {one['compared']} times ({one['agreeing'] / one['compared']:.0%})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
