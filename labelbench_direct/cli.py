@@ -13,6 +13,7 @@ from typing import get_args
 from tqdm import tqdm
 
 from labelbench_direct import __version__
+from labelbench_direct.annotate.cli import add_annotate
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.noise import describe_noise, matrix_name, read_noise
 from labelbench_direct.experiment.ray_engine import RayEngine
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_report(commands)
     _add_labelbench(commands)
+    add_annotate(commands)
     return parser
 
 

@@ -108,7 +108,7 @@ def write_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def read_rows(path: Path) -> tuple[list[list[str]], str]:
-    """A CSV table's rows that are not empty, and what parts its cells: the comma, semicolon or tab of its first line."""
+    """A CSV table's rows that are not empty, and what parts its cells: comma, semicolon or tab, as in its heading."""
     text = _text(path)
     first = re.sub(r'"[^"]*"', "", text.split("\n", 1)[0])
     delimiter = max(",;\t", key=first.count)

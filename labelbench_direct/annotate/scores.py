@@ -64,31 +64,46 @@ def read_scores(path: Path, items: Sequence[str], classes: Sequence[str]) -> Flo
     A table may have a heading, and a first column with the items' ids. Columns that are named by the classes are put
     into their order. Raises ValueError for anything else than one row for each item and one column for each class.
     """
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_score_csv, ".parquet": _read_parquet}
-    if path.suffix not in readers:
+    table = _read(path, classes)
+    expected = (len(items), len(classes))
+    if table.array.shape != expected:
         raise ValueError(
-            f"{path}: scores are read from {', '.join(readers)}, not {path.suffix or 'a file without ending'}"
+            f"{path} has scores of shape {table.array.shape}, expected {expected}: one row an item, one column a class"
         )
+    _check_rows(path, table.ids, items)
+    return _by_class(path, table, classes)
+
+
+def count_rows(path: Path, classes: Sequence[str]) -> int:
+    """How many examples there are scores for."""
+    return len(_read(path, classes).array)
+
+
+@dataclass(frozen=True)
+class _Table:
+    array: NDArray[Any]
+    header: Sequence[str] = ()
+    ids: Sequence[str] | None = None
+
+
+def _read(path: Path, classes: Sequence[str]) -> _Table:
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: scores are read from {', '.join(readers)}, not {path.suffix or 'a bare name'}")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    array = readers[path.suffix](path, items, classes)
-    expected = (len(items), len(classes))
-    if array.shape != expected:
-        raise ValueError(
-            f"{path} has scores of shape {array.shape}, expected {expected}: a row for each item, a column for each class"
-        )
-    return array
+    return readers[path.suffix](path, classes)
 
 
-def _read_npy(path: Path, items: Sequence[str], classes: Sequence[str]) -> NDArray[Any]:
+def _read_npy(path: Path, classes: Sequence[str]) -> _Table:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path} holds no plain array: {error}") from error
-    return array
+    return _Table(array)
 
 
-def _read_npz(path: Path, items: Sequence[str], classes: Sequence[str]) -> NDArray[Any]:
+def _read_npz(path: Path, classes: Sequence[str]) -> _Table:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             name = arrays.files[0] if len(arrays) == 1 else "scores"
@@ -97,10 +112,10 @@ def _read_npz(path: Path, items: Sequence[str], classes: Sequence[str]) -> NDArr
             array: NDArray[Any] = arrays[name]
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"{path} holds no plain array of scores: {error}") from error
-    return array
+    return _Table(array)
 
 
-def _read_score_csv(path: Path, items: Sequence[str], classes: Sequence[str]) -> NDArray[Any]:
+def _read_csv(path: Path, classes: Sequence[str]) -> _Table:
     rows, delimiter = read_rows(path)
     has_heading = bool(rows) and (set(classes) <= set(rows[0]) or not all(map(_is_number, rows[0][1:])))
     header = rows.pop(0) if has_heading else []
@@ -113,10 +128,10 @@ def _read_score_csv(path: Path, items: Sequence[str], classes: Sequence[str]) ->
         array = np.array(cells, dtype=np.float64).reshape(len(cells), -1)
     except ValueError as error:
         raise ValueError(f"{path}: scores must be numbers, in rows of one length: {error}") from error
-    return _arranged(path, array, header, ids, items, classes)
+    return _Table(array, header, ids)
 
 
-def _read_parquet(path: Path, items: Sequence[str], classes: Sequence[str]) -> NDArray[Any]:
+def _read_parquet(path: Path, classes: Sequence[str]) -> _Table:
     try:
         import pyarrow.parquet as parquet
     except ModuleNotFoundError as error:
@@ -136,27 +151,26 @@ def _read_parquet(path: Path, items: Sequence[str], classes: Sequence[str]) -> N
         if column.dtype.kind != "f":
             raise ValueError(f"{path}: column {name!r} has {column.dtype}; scores are floating-point numbers")
     array = np.stack(list(columns.values()), axis=1) if columns else np.zeros((0, 0))
-    return _arranged(path, array, header, ids, items, classes)
+    return _Table(array, header, ids)
 
 
-def _arranged(
-    path: Path, array: NDArray[Any], header: Sequence[str], ids: Sequence[str] | None, items: Sequence[str],
-    classes: Sequence[str],
-) -> NDArray[Any]:  # fmt: skip
-    """The columns in the order of the classes, once the rows are known to be in the order of the items."""
-    if ids is not None and list(ids) != list(items):
-        place = next((i for i, (one, other) in enumerate(zip(ids, items, strict=False)) if one != other), len(items))
-        found = ids[place] if place < len(ids) else "nothing"
-        wanted = items[place] if place < len(items) else "nothing"
-        raise ValueError(
-            f"{path}: row {place + 1} is of {found!r}, the job's items have {wanted!r} there: same items, same order"
-        )
-    if header and sorted(header) == sorted(classes):
-        return array[:, [list(header).index(name) for name in classes]]
-    if header and set(header) & set(classes):
-        missing = [name for name in classes if name not in header]
+def _check_rows(path: Path, ids: Sequence[str] | None, items: Sequence[str]) -> None:
+    for number, (found, wanted) in enumerate(zip(ids or (), items, strict=False), start=1):
+        if found != wanted:
+            raise ValueError(
+                f"{path}: row {number} is of {found!r}, the job's items have {wanted!r} there: same items, same order"
+            )
+
+
+def _by_class(path: Path, table: _Table, classes: Sequence[str]) -> Floats:
+    header = list(table.header)
+    if sorted(header) == sorted(classes):
+        array: Floats = table.array[:, [header.index(name) for name in classes]]
+        return array
+    missing = [name for name in classes if name not in header]
+    if len(missing) < len(classes):
         raise ValueError(f"{path}: no column for class {missing[0]!r}; the columns are {', '.join(header)}")
-    return array
+    return table.array
 
 
 def _is_number(cell: str) -> bool:

@@ -82,6 +82,11 @@ class State:
         """Scores for this job's items and classes."""
         return read_scores(path, self.items.ids, self.settings.classes)
 
+    def record(self, item: str) -> dict[str, Any]:
+        """An item with its row of the items' table."""
+        row = self.items.rows[self.index_of(item)]
+        return {"item": item, "data": dict(zip(self.items.columns, row, strict=True))}
+
     def answerable(self, item: str) -> int:
         """The pool index of an item that was asked for at some time."""
         index = self.index_of(item)

@@ -11,8 +11,8 @@ from labelbench_direct.annotate.suspicion import CONFIDENT
 def in_words(status: Mapping[str, Any]) -> str:
     """The status as text: where the job stands, what the labels are, what the next ones are likely to bring."""
     lines = [
-        f"Round {status['round']}: {status['labeled_in_round']} of {status['budget']} labels; {status['labeled']} in all, "
-        f"{status['open']} being worked on, {status['out']} out because nobody could tell, {status['left']} left.",
+        f"Round {status['round']}: {status['labeled_in_round']} of {status['budget']} labels; {status['labeled']} in "
+        f"all, {status['open']} being worked on, {status['out']} out because nobody could tell, {status['left']} left.",
         "",
         *(line for one in status["classes"] for line in _class_lines(one, status)),
         "",
@@ -27,8 +27,8 @@ def _class_lines(one: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
     if "cut" in one:
         cut = one["cut"]
         yield (
-            f"  Of all items, most typical first, between the first {cut['low']:,} and the first {cut['high']:,} are called "
-            f"{one['name']}: {cut['width']:,} in doubt, {cut['width_at_start']:,} when this search began."
+            f"  Of all items, most typical first, between the first {cut['low']:,} and the first {cut['high']:,} are "
+            f"called {one['name']}: {cut['width']:,} in doubt, {cut['width_at_start']:,} when this search began."
         )
     if one["compared"]:
         yield f"  Second opinions agree with the label {_share(one)}."
@@ -38,16 +38,16 @@ def _expectation(one: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     text = ""
     if one["expected_left"] is not None and status["left"]:
         low, high = one["expected_left"]
-        text = f"Expected among what is left: {low:,}" + (f" to {high:,}." if high > low else ".")
+        text = f"Expected among what is left: {low:,}" + (f" to {high:,}. " if high > low else ". ")
     if one["labels"]:
-        return text
+        return text.rstrip()
     share = one["share_at_most"]
     if share is None:
-        return f"{text} None was seen, and no item was picked at random: nothing bounds how many there are."
+        return f"{text}No label is of an item picked at random: nothing bounds how many there may be."
     most = round(share * status["left"])
     return (
-        f"{text} None was seen among the items picked at random, so with 95 % confidence at most {share:.1%} are of it: "
-        f"{most:,} of those left."
+        f"{text}None was seen among the items picked at random, so with 95 % confidence at most {share:.1%} are "
+        f"{one['name']}: {most:,} of those left."
     )
 
 
@@ -65,8 +65,8 @@ def _advice(status: Mapping[str, Any]) -> Iterator[str]:
     if status["recent"] and seen:
         rarest = min(seen, key=lambda one: one["labels"])
         yield (
-            f"Of the last {_count(status['recent'], 'label')}, {rarest['recent']} were {rarest['name']}, the class with the "
-            "fewest: expect as many of the next, or fewer."
+            f"Of the last {_count(status['recent'], 'label')}, {rarest['recent']} were {rarest['name']}, the class "
+            "with the fewest: expect about as many of the next."
         )
     moving = [one["name"] for one in status["classes"] if "cut" in one and not _is_narrow(one, status)]
     if moving:
@@ -75,14 +75,15 @@ def _advice(status: Mapping[str, Any]) -> Iterator[str]:
         yield "The searches have narrowed every cut they reached: more labels on these scores move them little."
     if status["done"]:
         yield (
-            "This round is done. Train on what `annotate export` gives and go on with `annotate retrain`; or stop, if the "
-            "last round's labels no longer made the network better."
+            "This round is done. Train on what `annotate export` gives and go on with `annotate retrain`; or stop, if "
+            "the last round's labels no longer made the network better."
         )
 
 
 def _is_narrow(one: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     width: int = one["cut"]["width"]
-    return width <= CONFIDENT * (status["labeled"] + status["left"] + status["out"])
+    size: int = status["labeled"] + status["left"] + status["out"]
+    return width <= CONFIDENT * size
 
 
 def _share(one: Mapping[str, Any]) -> str:
