@@ -116,7 +116,7 @@ def _ask(parsed: argparse.Namespace) -> int:
             data = {"annotator": parsed.annotator, "items": [state.record(item) for item in items]}
             waiting = "" if items else _why_nothing(state)
     if waiting:
-        print(f"labelbench-direct: {waiting}", file=sys.stderr)
+        _warn(waiting)
     return _deliver(parsed, data, text, f"{len(items)} items to label: {parsed.output}")
 
 
@@ -223,7 +223,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         loop = studio = None
         if parsed.label_studio:
             studio = Studio(parsed.label_studio, _studio_key(), parsed.project)
-            loop = Loop(job, studio)
+            loop = Loop(job, studio, _warn)
         with server.Server((parsed.host, parsed.port), job, token, loop) as http:
             url = f"http://{parsed.host}:{http.server_address[1]}"
             made = "" if server.TOKEN in os.environ else f" with the token {token}"
@@ -231,9 +231,13 @@ def _serve(parsed: argparse.Namespace) -> int:
             sys.stdout.flush()
             if studio is not None and loop is not None:
                 studio.send_events_to(f"{url}/webhook", token)
-                loop.begin()
+                loop.start()
             http.serve_forever()
     return 0
+
+
+def _warn(text: str) -> None:
+    print(f"labelbench-direct: {text}", file=sys.stderr)
 
 
 def _studio_key() -> str:

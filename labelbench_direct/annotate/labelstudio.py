@@ -75,17 +75,23 @@ def answers_of(tasks: Iterable[Any]) -> list[Answer]:
     return list(answers.values())
 
 
+def item_of(task: Any) -> str | None:
+    """Which item a task is; None where it is none of a job's."""
+    data = task.get("data") if isinstance(task, Mapping) else None
+    item = data.get(ITEM) if isinstance(data, Mapping) else None
+    return item if isinstance(item, str) else None
+
+
 def answer_of(task: Any, annotation: Any) -> Answer | None:
     """What an annotation says; None where the task is none of a job's. Skipped is "cannot tell".
 
     Raises ValueError for an annotation that does not choose exactly one class.
     """
-    data = task.get("data") if isinstance(task, Mapping) else None
-    if not isinstance(data, Mapping) or not isinstance(annotation, Mapping):
-        raise ValueError("expected a task with 'data', and an annotation")
-    item = data.get(ITEM)
-    if not isinstance(item, str):
+    item = item_of(task)
+    if item is None:
         return None
+    if not isinstance(annotation, Mapping):
+        raise ValueError(f"the annotation of item {item!r} is no object")
     annotator = f"studio-{_user(annotation)}"
     if annotation.get("was_cancelled"):
         return Answer(annotator, item, None)

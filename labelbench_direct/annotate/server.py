@@ -83,8 +83,7 @@ class Server(ThreadingHTTPServer):
     def _webhook(self, body: Any) -> dict[str, Any]:
         if self.loop is None:
             raise ValueError("this server keeps no Label Studio project: start it with --label-studio and --project")
-        kept = self.loop.take(body)
-        return kept | {"handed_out": self.loop.top_up()}
+        return {"kept": self.loop.take(body)}
 
     def _status(self, body: Any) -> dict[str, Any]:
         with self.job.reading() as state:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from labelbench_direct.annotate import labelstudio
@@ -16,6 +17,7 @@ ANNOTATOR = "label-studio"
 _CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 _DELETED = "ANNOTATIONS_DELETED"
 _SECONDS = 30
+_RECONCILE_SECONDS = 600
 
 
 class Studio:
@@ -86,17 +88,44 @@ def _request(url: str, headers: Mapping[str, str], body: Any, method: str | None
 
 
 class Loop:
-    """A job's queries as a project's tasks, as many at a time as the job has annotators at work."""
+    """A job's queries as a project's tasks, as many at a time as the job has annotators at work.
 
-    def __init__(self, job: Job, studio: Studio) -> None:
-        self._job, self._studio = job, studio
+    Label Studio sends an event once and waits a second for the answer: the answer in it is kept at once, and the next
+    tasks follow from a thread, which also fetches from time to time what was not heard. ``report`` is told of troubles.
+    """
+
+    def __init__(self, job: Job, studio: Studio, report: Callable[[str], None]) -> None:
+        self._job, self._studio, self._report = job, studio, report
         self._imported: set[str] = set()
+        self._wake = threading.Event()
 
-    def begin(self) -> None:
+    def start(self) -> None:
+        """Catch up, and go on in a thread that ends with the process. Raises OSError where Label Studio refuses."""
+        self.reconcile()
+        threading.Thread(target=self._go_on, daemon=True).start()
+
+    def take(self, event: Any) -> int:
+        """Keep what a webhook brought; how many answers were new."""
+        action = event.get("action") if isinstance(event, Mapping) else None
+        answer = None
+        if action == _DELETED:
+            self._job.note(ANNOTATOR, "annotations were deleted there; here the answers stay, until they are corrected")
+        elif action in _CREATED:
+            answer = labelstudio.answer_of(event.get("task"), event.get("annotation"))
+        kept = 0 if answer is None else self._job.tell([answer], change=True).new
+        self._wake.set()
+        return kept
+
+    def reconcile(self) -> None:
         """Take what was said while nobody listened, and hand out the next tasks."""
-        tasks = self._studio.tasks()
-        self._imported = {item for one in tasks if isinstance(item := one.get("data", {}).get(labelstudio.ITEM), str)}
-        self._job.tell(labelstudio.answers_of(tasks), change=True)
+        for task in self._studio.tasks():
+            item = labelstudio.item_of(task)
+            if item is not None:
+                self._imported.add(item)
+                try:
+                    self._job.tell(labelstudio.answers_of([task]), change=True)
+                except ValueError as error:
+                    self._report(f"an annotation was left out: {error}")
         self.top_up()
 
     def top_up(self) -> int:
@@ -111,17 +140,14 @@ class Loop:
             self._imported.update(items)
         return len(items)
 
-    def take(self, event: Any) -> dict[str, Any]:
-        """What a webhook brought. The answer is on disk before anything else happens."""
-        if not isinstance(event, Mapping):
-            raise ValueError("a webhook's body is an object")
-        action = event.get("action")
-        if action == _DELETED:
-            self._job.note(ANNOTATOR, "annotations were deleted there; here the answers stay, until they are corrected")
-            return {"kept": 0}
-        if action not in _CREATED:
-            return {"kept": 0}
-        answer = labelstudio.answer_of(event.get("task"), event.get("annotation"))
-        if answer is None:
-            return {"kept": 0}
-        return {"kept": self._job.tell([answer], change=True).new}
+    def _go_on(self) -> None:
+        while True:
+            was_woken = self._wake.wait(_RECONCILE_SECONDS)
+            self._wake.clear()
+            try:
+                if was_woken:
+                    self.top_up()
+                else:
+                    self.reconcile()
+            except (OSError, ValueError) as error:
+                self._report(f"{error}; trying again later")
