@@ -60,57 +60,37 @@ def initial_version_space(line):
     return i + 1, j
 
 
-def sub_intervals(line, space, size, unit, keep_best):
+def sub_intervals(line, space, size, keep_best):
     """All sub-intervals (low, high) that Algorithm 1 may shrink to, in ascending order."""
     low, high = space
-    groups = []  # the thresholds, in candidates those between the same two candidates together
-    for t in range(low, high + 1):
-        if unit == "positions" or t == low or line[t - 1] is None:
-            groups.append([t])
-        else:
-            groups[-1].append(t)
-    losses = [min(loss(line, t) for t in group) for group in groups]
-    least = min(losses)
-    best = [x for x, value in enumerate(losses) if value == least]
-    width = min(size, len(groups)) - 1
+    losses = {t: loss(line, t) for t in range(low, high + 1)}
+    best = [t for t in losses if losses[t] == min(losses.values())]
+    width = min(size, len(losses)) - 1
     if keep_best:
         width = max(width, best[-1] - best[0])
-    allowed = [x for x in range(len(groups) - width) if not keep_best or (x <= best[0] and best[-1] <= x + width)]
-    worse = {x: max(losses[x], losses[x + width]) for x in allowed}
-    return [(groups[x][0], groups[x + width][-1]) for x in allowed if worse[x] == min(worse.values())]
+    allowed = [t for t in range(low, high - width + 1) if not keep_best or (t <= best[0] and best[-1] <= t + width)]
+    worse = {t: max(losses[t], losses[t + width]) for t in allowed}
+    return [(t, t + width) for t in allowed if worse[t] == min(worse.values())]
 
 
-def nearest_unlabeled(line, t, count, nearest):
+def nearest_unlabeled(line, t, count):
     """Algorithm 2, last step: unlabeled positions nearest to the cut t, of equally near ones the lower first."""
-    below = [i for i in range(t - 1, -1, -1) if line[i] is None]
-    above = [i for i in range(t, len(line)) if line[i] is None]
-    if nearest == "balanced":
-        ranked = [(rank, 0, i) for rank, i in enumerate(below)] + [(rank, 1, i) for rank, i in enumerate(above)]
-    else:
-        ranked = [(abs(i + 0.5 - t), i >= t, i) for i in below + above]
-    return [i for *_, i in sorted(ranked)][:count]
+    unlabeled = [i for i in range(len(line)) if line[i] is None]
+    return sorted(unlabeled, key=lambda i: (abs(i + 0.5 - t), i))[:count]
 
 
-def draw(candidates, count, numbering, rng, small_pool):
-    """``count`` candidates, uniformly without replacement: drawn from a list, or tried in a large pool."""
-    size = len(numbering)
-    if size <= small_pool or len(candidates) * 64 <= size:
-        return rng.choice(candidates, size=count, replace=False).tolist()
-    drawn = []
-    while len(drawn) < count:
-        for number in rng.integers(size, size=8 + 2 * count * size // len(candidates)).tolist():
-            if numbering[number] in candidates and numbering[number] not in drawn:
-                drawn.append(numbering[number])
-    return drawn[:count]
+def shrink(line, space, size, options):
+    windows = sub_intervals(line, space, size, options.keep_best)
+    return windows[(len(windows) - 1) // 2]
 
 
-def shrink(line, space, target, options, rng):
-    windows = sub_intervals(line, space, target, options.size_unit, options.keep_best)
-    return windows[rng.integers(len(windows)) if options.window_tie == "random" else (len(windows) - 1) // 2]
+def draw(total, count, rng):
+    """Ranks of candidates, uniformly without replacement."""
+    return [rng.integers(total)] if count == 1 else rng.choice(total, size=count, replace=False)
 
 
-def direct(probabilities, labeled, annotate, budget, parallel, rng, options, small_pool=8192):
-    """Algorithms 1 and 2, drawing from ``rng`` what the core draws: the order of classes, ranks of candidates, windows.
+def direct(probabilities, labeled, annotate, budget, parallel, rng, options):
+    """Algorithms 1 and 2, drawing from ``rng`` what the core draws: the order of classes and ranks of candidates.
 
     ``annotate(index)`` gives a label, and is called for what is asked only. Returns the queries in order.
     """
@@ -133,17 +113,15 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options, sma
         order = class_order(probabilities, k)
         line = line_of(order, k)
         low, high = initial_version_space(line)
-        left, rounds, size = search_budget, math.ceil(search_budget / parallel), None
+        left, rounds, size = search_budget, math.ceil(search_budget / parallel), high - low + 1
         for t in range(rounds):
             if t > 0:
-                low, high = shrink(line, (low, high), max(1, round(size ** (1 - t / rounds))), options, rng)
+                low, high = shrink(line, (low, high), max(1, round(size ** (1 - t / rounds))), options)
             candidates = [order[i] for i in range(low, high) if line[i] is None]
-            if size is None:
-                size = 1 + (high - low if options.size_unit == "positions" else len(candidates))
             count = min(parallel, left, len(candidates))
             if count == 0:
                 break
-            ask(draw(candidates, count, class_order(probabilities, 0), rng, small_pool))
+            ask([candidates[rank] for rank in draw(len(candidates), count, rng)])
             left -= count
             line = line_of(order, k)
     rest = budget - len(queries)
@@ -152,5 +130,5 @@ def direct(probabilities, labeled, annotate, budget, parallel, rng, options, sma
         line = line_of(order, k)
         share = rest * (i + 1) // num_classes - rest * i // num_classes
         t = best_threshold(line, threshold_tie(line, options))
-        ask([order[p] for p in nearest_unlabeled(line, t, share, options.nearest)])
+        ask([order[p] for p in nearest_unlabeled(line, t, share)])
     return queries

@@ -65,17 +65,19 @@ def pools(draw, **sizes):
 def lines(draw, max_size=14):
     """One class's order with some positions annotated: as the oracle's list, and as the core's OneVsRest."""
     line = draw(st.lists(st.sampled_from([None, None, True, False]), min_size=1, max_size=max_size))
+    return line, one_vs_rest(line)
+
+
+def one_vs_rest(line):
+    """The oracle's list as the core has it."""
     positions = [i for i, label in enumerate(line) if label is not None]
-    is_class = [line[i] for i in positions]
-    return line, OneVsRest(np.array(positions, dtype=np.int64), np.array(is_class, dtype=bool), len(line))
+    votes = [1 if line[i] else -1 for i in positions]
+    return OneVsRest(np.array(positions, dtype=np.int64), np.array(votes, dtype=np.int64), len(line))
 
 
 all_options = st.builds(
     Options,
     threshold_tie=st.sampled_from(["half", "lowest", "minority"]),
-    nearest=st.sampled_from(["position", "balanced"]),
-    window_tie=st.sampled_from(["middle", "random"]),
-    size_unit=st.sampled_from(["positions", "candidates"]),
     keep_best=st.booleans(),
     min_budget_per_class=st.none() | st.integers(0, 5),
 )

@@ -7,12 +7,12 @@ import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pools import lines, score_matrices, seeds
+from pools import lines, one_vs_rest, score_matrices, seeds
 
-from labelbench_direct.core.buckets import PoolOrders
 from labelbench_direct.core.checks import check_probabilities
 from labelbench_direct.core.one_vs_rest import OneVsRest
 from labelbench_direct.core.order import class_order, margin_score
+from labelbench_direct.core.pool_orders import PoolOrders
 from labelbench_direct.core.version_space import VersionSpace, initial_version_space, shrink
 
 
@@ -23,7 +23,7 @@ def test_class_order_equals_oracle(probabilities):
 
 
 def permutation(probabilities, k):
-    return PoolOrders(check_probabilities(probabilities)).permutation(k).tolist()
+    return PoolOrders(check_probabilities(probabilities)).order(k).tolist()
 
 
 @given(score_matrices(max_examples=40))
@@ -122,53 +122,61 @@ def test_initial_version_space_equals_oracle(drawn):
     assert (space.low, space.high) == oracle.initial_version_space(line)
 
 
-@given(lines())
-def test_candidates_equal_oracle(drawn):
+@given(lines(), st.data())
+def test_unlabeled_examples_equal_oracle(drawn, data):
+    """Along the whole line, and in a part of it."""
     line, core = drawn
-    space = initial_version_space(core)
-    candidates = [i for i in range(space.low, space.high) if line[i] is None]
-    assert space.candidates(core) == len(candidates)
-    first = core.unlabeled_before(space.low)
-    assert core.unlabeled_positions(first + np.arange(len(candidates))).tolist() == candidates
+    low = data.draw(st.integers(0, len(line)))
+    high = data.draw(st.integers(low, len(line)))
+    unlabeled = [i for i in range(low, high) if line[i] is None]
+    part = core.part(low, high)
+    assert core.unlabeled_before(high) - core.unlabeled_before(low) == part.num_unlabeled == len(unlabeled)
+    assert (low + part.unlabeled_positions(np.arange(len(unlabeled)))).tolist() == unlabeled
 
 
-@given(
-    lines(),
-    st.integers(1, 16),
-    st.sampled_from(["positions", "candidates"]),
-    st.booleans(),
-    st.sampled_from(["initial", "everything"]),
-)
-def test_shrink_takes_the_middle_of_the_oracles_windows(drawn, size, unit, keep_best, start):
+@given(lines(), st.integers(1, 16), st.booleans(), st.sampled_from(["initial", "everything"]))
+def test_shrink_takes_the_middle_of_the_oracles_windows(drawn, size, keep_best, start):
     line, core = drawn
     space = initial_version_space(core) if start == "initial" else VersionSpace(0, len(line))
-    windows = oracle.sub_intervals(line, (space.low, space.high), size, unit, keep_best)
-    got = shrink(space, core, size, np.random.default_rng(0), unit=unit, keep_best=keep_best)
+    windows = oracle.sub_intervals(line, (space.low, space.high), size, keep_best)
+    got = shrink(space, core, size, keep_best)
     assert (got.low, got.high) == windows[(len(windows) - 1) // 2]
 
 
-@given(lines(), st.integers(1, 16), st.sampled_from(["positions", "candidates"]), st.booleans(), seeds)
-def test_random_shrink_draws_from_the_oracles_windows(drawn, size, unit, keep_best, seed):
-    line, core = drawn
-    space = VersionSpace(0, len(line))
-    windows = oracle.sub_intervals(line, (space.low, space.high), size, unit, keep_best)
-    got = shrink(space, core, size, np.random.default_rng(seed), unit=unit, keep_best=keep_best, tie="random")
-    assert (got.low, got.high) == windows[np.random.default_rng(seed).integers(len(windows))]
-
-
-@given(lines(), st.data(), st.sampled_from(["position", "balanced"]))
-def test_nearest_unlabeled_equals_oracle(drawn, data, nearest):
+@given(lines(), st.data())
+def test_nearest_unlabeled_equals_oracle(drawn, data):
     line, core = drawn
     t = data.draw(st.integers(0, len(line)))
     count = data.draw(st.integers(0, line.count(None)))
-    assert core.nearest_unlabeled(t, count, nearest).tolist() == oracle.nearest_unlabeled(line, t, count, nearest)
+    assert core.nearest_unlabeled(t, count).tolist() == oracle.nearest_unlabeled(line, t, count)
+
+
+@given(lines(), st.data())
+def test_taken_without_a_label_is_evidence_of_nothing(drawn, data):
+    """Some of the annotated examples as if nobody had answered yet: every answer is that of the labels alone, but what
+    is taken is not asked for.
+    """
+    line, core = drawn
+    keep = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(core.positions), max_size=len(core.positions))), bool
+    )
+    held = OneVsRest(core.positions, np.where(keep, core.votes, 0), core.size)
+    known = OneVsRest(core.positions[keep], core.votes[keep], core.size)
+    space = initial_version_space(known)
+    assert initial_version_space(held) == space
+    for tie in ("half", "lowest", "highest"):
+        assert held.best_threshold(tie) == known.best_threshold(tie)
+    for size in range(1, core.size + 2):
+        for keep_best in (True, False):
+            assert shrink(space, held, size, keep_best) == shrink(space, known, size, keep_best)
+    assert held.nearest_unlabeled(0, core.size).tolist() == [i for i in range(core.size) if line[i] is None]
 
 
 def annotate(line, positions, is_class):
     """The same with more annotated examples."""
     all_positions = np.concatenate([line.positions, positions])
     ascending = np.argsort(all_positions)
-    return OneVsRest(all_positions[ascending], np.concatenate([line.is_class, is_class])[ascending], line.size)
+    return OneVsRest(all_positions[ascending], np.append(line.votes, 2 * is_class - 1)[ascending], line.size)
 
 
 @given(st.integers(1, 30), st.data())
@@ -176,17 +184,15 @@ def test_separable_labels_never_lose_the_true_threshold(size, data):
     """Whatever is annotated, in whatever rounds: the truth stays in the version space, and so does the estimate."""
     truth = data.draw(st.integers(0, size))
     rng = np.random.default_rng(data.draw(seeds))
-    unit = data.draw(st.sampled_from(["positions", "candidates"]))
-    tie = data.draw(st.sampled_from(["middle", "random"]))
-    line = OneVsRest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), size)
+    line = one_vs_rest([None] * size)
     space = initial_version_space(line)
-    while space.candidates(line):
-        count = min(data.draw(st.integers(1, 4)), space.candidates(line))
-        ranks = line.unlabeled_before(space.low) + rng.choice(space.candidates(line), size=count, replace=False)
+    while candidates := line.part(space.low, space.high).num_unlabeled:
+        count = min(data.draw(st.integers(1, 4)), candidates)
+        ranks = line.unlabeled_before(space.low) + rng.choice(candidates, size=count, replace=False)
         positions = line.unlabeled_positions(ranks)
         line = annotate(line, positions, positions < truth)
         target = data.draw(st.integers(1, size))
-        narrower = shrink(space, line, target, rng, unit=unit, tie=tie)
+        narrower = shrink(space, line, target, keep_best=True)
         assert space.low <= narrower.low <= narrower.high <= space.high
         space = narrower
         assert space.low <= truth <= space.high
@@ -197,9 +203,8 @@ def test_separable_labels_never_lose_the_true_threshold(size, data):
 
 def test_as_printed_a_tie_can_lose_the_true_threshold():
     """Why ``keep_best`` exists: one label, all thresholds after it fit it, and the printed rule drops some of them."""
-    line = OneVsRest(np.array([0]), np.array([True]), 10)
-    rng = np.random.default_rng(0)
-    spaces = [shrink(VersionSpace(0, 10), line, 3, rng, keep_best=keep) for keep in (False, True)]
+    line = OneVsRest(np.array([0]), np.array([1]), 10)
+    spaces = [shrink(VersionSpace(0, 10), line, 3, keep) for keep in (False, True)]
     assert spaces == [VersionSpace(4, 6), VersionSpace(1, 10)]
     for truth in range(1, 11):
         assert oracle.loss([True] + [None] * 9, truth) == 0
@@ -208,8 +213,7 @@ def test_as_printed_a_tie_can_lose_the_true_threshold():
 def test_version_space_of_contradicting_labels_holds_all_contradictions():
     for line in itertools.product([None, True, False], repeat=6):
         positions = [i for i, label in enumerate(line) if label is not None]
-        core = OneVsRest(np.array(positions, dtype=int), np.array([line[i] for i in positions], dtype=bool), 6)
-        space = initial_version_space(core)
+        space = initial_version_space(one_vs_rest(line))
         for i, j in itertools.combinations(positions, 2):
             if line[i] is False and line[j] is True:
                 assert space.low <= i

@@ -2,7 +2,6 @@
 input.
 """
 
-import contextlib
 import subprocess
 import sys
 
@@ -16,9 +15,8 @@ from pools import all_options, pools, seeds
 
 from labelbench_direct import DirectSession, Options
 from labelbench_direct.core.annotations import Annotations
-from labelbench_direct.core.buckets import PoolOrders
-from labelbench_direct.core.checks import check_probabilities
-from labelbench_direct.core.evidence import evidence_of
+from labelbench_direct.core.class_line import ClassLine
+from labelbench_direct.core.order import class_order
 from labelbench_direct.core.vreduce import vreduce
 
 
@@ -168,20 +166,17 @@ def test_resolution_grows_with_the_rounds():
     """Property 6: B labels cut the gap that holds the truth to 2 / (B + 1) of it on average, in each of m rounds."""
     size, parallel, rounds, trials = 2000, 4, 3, 1000
     score = np.linspace(0.99, 0.01, size)
-    orders = PoolOrders(check_probabilities(np.stack([score, 1 - score], axis=1)))
-    ((_, order),) = orders.each([0])
+    order = class_order(np.stack([score, 1 - score], axis=1), 0)
     rng = np.random.default_rng(0)
     errors, spans = [], []
     for _ in range(trials):
         truth = int(rng.integers(0, size + 1))
         known = Annotations(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), parallel * rounds, size)
         spaces: list = []
-        search = vreduce(known, order, 0, parallel * rounds, parallel, rng, Options(), spaces)
-        indices = next(search)
-        with contextlib.suppress(StopIteration):
-            while True:
-                indices = search.send((indices >= truth).astype(int))
-        errors.append(abs(evidence_of(order, known, 0).nearest(0, "half", "position")[0] - truth))
+        line = ClassLine(order, known, 0)
+        for indices in vreduce(line, parallel * rounds, parallel, rng, True, spaces):
+            known.add(indices, (indices >= truth).astype(int))
+        errors.append(abs(line.best_threshold("half") - truth))
         spans.append(spaces[-1].high - spaces[-1].low)
         assert len(spaces) == rounds
         assert errors[-1] <= spans[-1]
@@ -307,9 +302,6 @@ def test_bad_arguments(arguments, error, message):
     ("options", "error", "message"),
     [
         ({"threshold_tie": "middle"}, ValueError, "threshold_tie must be one of 'half', 'lowest', 'minority'"),
-        ({"nearest": None}, ValueError, "nearest must be one of 'position', 'balanced', got None"),
-        ({"window_tie": "x"}, ValueError, "window_tie must be one of"),
-        ({"size_unit": "x"}, ValueError, "size_unit must be one of"),
         ({"keep_best": 1}, TypeError, "keep_best must be true or false, got 1"),
         ({"min_budget_per_class": -1}, ValueError, "min_budget_per_class must be at least 0"),
         ({"min_budget_per_class": "60"}, TypeError, "min_budget_per_class must be an integer, got '60'"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelbench_direct.core import passes
+from labelbench_direct.core.engine import blocks, engine_for
 from labelbench_direct.core.scores import Scores, as_array, on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 
@@ -27,11 +27,11 @@ def check_probabilities(probabilities: Any) -> Scores:
         raise ValueError(f"the pool is empty: probabilities have shape {array.shape}")
     if array.shape[1] < 2:
         raise ValueError(f"probabilities need at least 2 classes (columns), got shape {array.shape}")
-    highest, fastest = np.empty(len(array)), passes.fastest(array.shape)
+    highest, engine = np.empty(len(array)), engine_for(array.shape)
 
     def check(part: range) -> None:
-        for place, rows in passes.blocks(array, part, fastest):
-            bad = fastest.check_rows(rows, highest[place])
+        for place, rows in blocks(array, part, engine):
+            bad = engine.check_rows(rows, highest[place])
             if bad >= 0:
                 _refuse_row(place.start + bad, rows[bad])
 

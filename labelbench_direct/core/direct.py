@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
 
 import numpy as np
 
-from labelbench_direct.core.annotations import Annotations
-from labelbench_direct.core.buckets import PoolOrders
-from labelbench_direct.core.evidence import evidence_of
+from labelbench_direct.core.annotations import OPEN, UNLABELED, Annotations
+from labelbench_direct.core.class_line import ClassLine
 from labelbench_direct.core.one_vs_rest import Tie
 from labelbench_direct.core.options import Options, ThresholdTie
+from labelbench_direct.core.pool_orders import PoolOrders
 from labelbench_direct.core.types import Indices
 from labelbench_direct.core.version_space import VersionSpace
 from labelbench_direct.core.vreduce import vreduce
+
+Schedule = Literal["sequential", "interleaved"]
+"""One class after the other, as in the paper, or all classes side by side."""
 
 
 @dataclass
@@ -28,36 +33,66 @@ class Findings:
 def direct(
     orders: PoolOrders,
     known: Annotations,
-    budget: int,
     parallel: int,
     rng: np.random.Generator,
     options: Options,
     found: Findings,
-) -> Generator[Indices, Indices, None]:
-    """Yield pool indices to annotate, at most ``parallel`` at a time, and be sent their labels.
+    schedule: Schedule = "sequential",
+) -> Iterator[Indices]:
+    """Yield pool indices to annotate, at most ``parallel`` at a time for each class at work; go on with what ``known``
+    holds by then. What is still unanswered by then has to be marked as open.
 
-    Asks for exactly ``budget`` (B_train) distinct unlabeled examples; there must be as many. ``known`` grows by their
-    labels, ``found`` by what they show. Half of the budget searches thresholds, the rest annotates around them.
+    Asks until the ``room`` of ``known`` (B_train) is filled; an empty array says that what is open will decide. Half of
+    the budget searches thresholds, the rest annotates around them, and so does what a search could not spend or nobody
+    could answer. ``found`` grows by what the labels show.
     """
     num_classes = orders.num_classes
-    search_budget = budget // (2 * num_classes)  # b
+    search_budget = known.room // (2 * num_classes)  # b
     if options.min_budget_per_class is not None:
         search_budget = min(search_budget, options.min_budget_per_class)
-    known_before = len(known)
 
-    for k, order in orders.each(rng.permutation(num_classes).tolist()):
-        spaces = found.version_spaces.setdefault(k, [])
-        yield from vreduce(known, order, k, search_budget, parallel, rng, options, spaces)
+    def search(line: ClassLine) -> Iterator[Indices]:
+        spaces = found.version_spaces.setdefault(line.k, [])
+        return vreduce(line, search_budget, parallel, rng, options.keep_best, spaces)
 
-    rest = budget - (len(known) - known_before)
-    for i, (k, order) in enumerate(orders.each(rng.permutation(num_classes).tolist())):
-        share = rest * (i + 1) // num_classes - rest * i // num_classes
-        tie = _tie(options.threshold_tie, known, k)
-        found.thresholds[k], indices = evidence_of(order, known, k).nearest(share, tie, options.nearest)
-        for start in range(0, share, parallel):
+    def annotate_around_threshold(line: ClassLine) -> Iterator[Indices]:
+        found.thresholds[line.k] = line.best_threshold(_tie(options.threshold_tie, known, line.k))  # t*
+        indices = line.nearest(found.thresholds[line.k], shares[line.k])
+        for start in range(0, len(indices), parallel):
             batch = indices[start : start + parallel]
-            labels = yield batch
-            known.add(batch, labels)
+            batch = batch[known.label_of[batch] == UNLABELED]  # still
+            if len(batch):
+                yield batch
+
+    def each_class(work: Callable[[ClassLine], Iterator[Indices]], classes: list[int]) -> Iterator[Indices]:
+        lines = orders.lines(classes, known)
+        together = 1 if schedule == "sequential" else orders.together
+        while group := [work(line) for line in islice(lines, together)]:
+            yield from group[0] if together == 1 else _side_by_side(group, known)
+
+    yield from each_class(search, rng.permutation(num_classes).tolist())
+    while True:
+        classes = rng.permutation(num_classes).tolist()
+        parts = np.diff(known.room * np.arange(num_classes + 1) // num_classes).tolist()
+        shares = dict(zip(classes, parts, strict=True))
+        yield from each_class(annotate_around_threshold, classes)
+        while known.room == 0:
+            yield np.zeros(0, dtype=np.int64)
+
+
+def _side_by_side(searches: list[Iterator[Indices]], known: Annotations) -> Iterator[Indices]:
+    """One batch of each, all at once, until the last is done."""
+    while searches:
+        batches = []
+        for search in list(searches):
+            batch = next(search, None)
+            if batch is None:
+                searches.remove(search)
+            else:
+                known.mark(batch, OPEN)  # so that the next one doesn't ask for the same
+                batches.append(batch)
+        if batches:
+            yield np.concatenate(batches)
 
 
 def _tie(tie: ThresholdTie, known: Annotations, k: int) -> Tie:

@@ -14,15 +14,15 @@ Two classes have orders that mirror each other, thus one graph: class 0's.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
-from labelbench_direct.core.buckets import PoolOrders
 from labelbench_direct.core.linear_graph import LinearGraph
+from labelbench_direct.core.pool_orders import PoolOrders
 from labelbench_direct.core.types import Indices
 
 Cuts = Literal["all", "reversed"]
@@ -31,27 +31,34 @@ Cuts = Literal["all", "reversed"]
 """
 
 
-def galaxy(
-    orders: PoolOrders, known: Annotations, budget: int, rng: np.random.Generator, cuts: Cuts = "all"
-) -> Generator[Indices, Indices, None]:
-    """Yield one pool index to annotate at a time, and be sent its label; ``known`` grows by it.
+def galaxy(orders: PoolOrders, known: Annotations, rng: np.random.Generator, cuts: Cuts = "all") -> Iterator[Indices]:
+    """Yield one pool index to annotate at a time; go on with what ``known`` holds by then.
 
-    Asks for exactly ``budget`` distinct unlabeled examples; there must be as many. Each class's order is sorted at most
-    once, in O(K N log N). Then a query costs a mark for each label that came since its class was last drawn, O(log N)
-    for the few of them that matter (see ``LinearGraph``), and by rule 3 O(annotated log annotated). Memory: 7 bytes for
-    each class and example (5 where N < 2^16, 8 from 2^17): at most twice the scores in single precision, four times
-    those in half precision.
+    Asks until the ``room`` of ``known`` is filled; an empty array says that what is open will decide. An example that
+    is open or out is left out of the graphs, which are made again whenever that changes, or a label does.
+
+    Each class's order is sorted at most once, in O(K N log N). Then a query costs a mark for each label that came since
+    its class was last drawn, O(log N) for the few of them that matter (see ``LinearGraph``), and by rule 3
+    O(annotated log annotated). Memory: 7 bytes for each class and example (5 where N < 2^16, 8 from 2^17): at most
+    twice the scores in single precision, four times those in half precision.
     """
     num_graphs = orders.num_classes if orders.num_classes > 2 else 1
+    graphs: dict[int, LinearGraph] = {}
+    revision = known.revision
 
     def graph_of(k: int) -> LinearGraph:
-        return LinearGraph(orders.permutation(k), k, known, both_kinds=cuts == "all")
+        return LinearGraph(orders.order(k), k, known, both_kinds=cuts == "all")
 
-    graphs: dict[int, LinearGraph] = {}
-    if budget > num_graphs:  # most classes will be drawn
+    if known.room > num_graphs:  # most classes will be drawn
         with ThreadPoolExecutor(_WORKERS) as executor:
             graphs.update(enumerate(executor.map(graph_of, range(num_graphs))))
-    for _ in range(budget):
+    while True:
+        if known.room == 0:
+            yield np.zeros(0, dtype=np.int64)
+            continue
+        if revision != known.revision:
+            graphs.clear()
+            revision = known.revision
         k = int(rng.integers(num_graphs)) if num_graphs > 1 else 0
         graph = graphs[k] if k in graphs else graphs.setdefault(k, graph_of(k))
         graph.update()
@@ -59,10 +66,8 @@ def galaxy(
         if position is None:
             position = graph.nearest_to_a_cut()  # rule 2
         if position is None:  # rule 3
-            position = graph.unlabeled_position(int(rng.integers(orders.num_examples - len(known))))
-        index = np.array([graph.index_at(position)])
-        label = yield index
-        known.add(index, label)
+            position = graph.unlabeled_position(int(rng.integers(known.num_unlabeled)))
+        yield np.array([graph.index_at(position)])
 
 
 _WORKERS = 2  # while it sorts an order, each takes several arrays of N numbers

@@ -11,8 +11,8 @@ from heapq import heappop, heappush, heapreplace
 
 import numpy as np
 
-from labelbench_direct.core.annotations import Annotations
-from labelbench_direct.core.types import Indices
+from labelbench_direct.core.annotations import UNLABELED, Annotations
+from labelbench_direct.core.types import Order
 
 
 class LinearGraph:
@@ -26,17 +26,20 @@ class LinearGraph:
     Memory: for each example its position, in the smallest integer that holds N, and three bytes (four from N = 2^17).
     """
 
-    def __init__(self, order: Indices, k: int, known: Annotations, both_kinds: bool) -> None:
-        """``order`` (N,): the pool indices in the order of class ``k``. ``both_kinds`` of cuts, or only those at which
-        the class follows the rest.
+    def __init__(self, order: Order, k: int, known: Annotations, both_kinds: bool) -> None:
+        """``order`` (N,): the pool indices in the order of class ``k``; what is open or out by now is left out.
+        ``both_kinds`` of cuts, or only those at which the class follows the rest.
         """
+        num_examples = len(order)
+        if len(known.without_label):
+            order = order[known.label_of[order] >= UNLABELED]
         size = len(order)
         self._known, self._seen = known, 0
         self._k, self._both_kinds = k, both_kinds
-        self._positions = np.empty(size, dtype=np.min_scalar_type(size))  # by pool index
+        self._positions = np.full(num_examples, size, dtype=np.min_scalar_type(size))  # by pool index
         self._positions[order] = np.arange(size, dtype=self._positions.dtype)
-        self._shift = (size.bit_length() + 1) // 2
-        self._blocks = (order >> self._shift).astype(np.min_scalar_type(size >> self._shift))  # by position
+        self._shift = (num_examples.bit_length() + 1) // 2
+        self._blocks = (order >> self._shift).astype(np.min_scalar_type(num_examples >> self._shift))  # by position
         self._annotated, self._live = bytearray(size), bytearray(size)  # by position: quick to search
         self._is_annotated = np.frombuffer(self._annotated, dtype=bool)  # the same bytes: quick to index
         self._is_live = np.frombuffer(self._live, dtype=bool)
@@ -47,10 +50,10 @@ class LinearGraph:
 
     def update(self) -> None:
         """Take in the labels that came since the last time."""
-        indices, labels = self._known.since(self._seen)
+        indices = self._known.since(self._seen)
         self._seen += len(indices)
         positions = self._positions[indices].astype(np.int64)
-        is_class = labels == self._k
+        is_class = self._known.label_of[indices] == self._k
         self._is_annotated[positions] = True
         self._members.update(positions[is_class].tolist())
         annotated, size = self._annotated, len(self._annotated)

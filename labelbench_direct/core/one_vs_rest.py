@@ -1,5 +1,6 @@
 """The reduction to one dimension (section 4.1): what the annotated examples of one class's order say of thresholds.
- A threshold t in 0..N cuts the order: the first t positions are called the class, the others are not. Its loss counts
+
+A threshold t in 0..N cuts the order: the first t positions are called the class, the others are not. Its loss counts
 the annotated examples that it gets wrong, so it is a staircase with one step per annotated example: everything here
 costs O(annotated), never O(N).
 """
@@ -12,33 +13,35 @@ from typing import Literal
 
 import numpy as np
 
-from labelbench_direct.core.types import Indices, Mask
+from labelbench_direct.core.types import Indices
 
 Tie = Literal["half", "lowest", "highest"]
-Nearest = Literal["position", "balanced"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OneVsRest:
-    """The annotated examples along one class's order.
+    """The taken examples along one class's order, or along a part of it, whose positions count from 0.
 
-    ``positions`` (A,) ascending; ``is_class`` (A,) True where the label is the class; ``size`` the pool's N.
+    ``positions`` (A,) ascending; ``votes`` (A,): +1 where the label is the class, -1 where it is another, 0 where there
+    is none although the example is taken; ``size`` the number N of positions.
     """
 
     positions: Indices
-    is_class: Mask
+    votes: Indices
     size: int
 
     @cached_property
     def losses(self) -> Indices:
-        """(A+1,): the loss of the thresholds with j annotated examples before them, j = 0..A."""
-        steps = np.where(self.is_class, -1, 1)
-        return np.concatenate([[0], np.cumsum(steps)]) + np.count_nonzero(self.is_class)
+        """(A+1,): the loss of the thresholds with j taken examples before them, j = 0..A."""
+        losses = np.empty(len(self.votes) + 1, dtype=np.int64)
+        losses[0] = np.count_nonzero(self.votes > 0)
+        np.subtract(losses[0], np.cumsum(self.votes), out=losses[1:])
+        return losses
 
-    @cached_property
+    @property
     def lowest_thresholds(self) -> Indices:
-        """(A+1,): the lowest threshold of each step of ``losses``. Its highest is the next annotated position."""
-        return np.concatenate([[0], self.positions + 1])
+        """(A+1,): the lowest threshold of each step of ``losses``. Its highest is the next taken position."""
+        return np.concatenate(([0], self.positions + 1))
 
     @property
     def highest_thresholds(self) -> Indices:
@@ -50,14 +53,24 @@ class OneVsRest:
         losses: Indices = self.losses[np.searchsorted(self.positions, thresholds)]
         return losses
 
+    def part(self, low: int, high: int) -> OneVsRest:
+        """The positions ``low`` to ``high - 1`` as a line of their own: losses are less by a constant."""
+        first, stop = self.positions.searchsorted((low, high))
+        return OneVsRest(self.positions[first:stop] - low, self.votes[first:stop], high - low)
+
+    @property
+    def num_unlabeled(self) -> int:
+        """The number of positions that are not taken."""
+        return self.size - len(self.positions)
+
     def unlabeled_before(self, threshold: int) -> int:
-        """The number of positions before a threshold that nobody annotated."""
-        return threshold - int(np.searchsorted(self.positions, threshold))
+        """The number of positions before a threshold that are not taken."""
+        return threshold - int(self.positions.searchsorted(threshold))
 
     def unlabeled_positions(self, ranks: Indices) -> Indices:
         """The positions of the unlabeled examples with these ranks (0 = the first unlabeled one along the order)."""
-        unlabeled_before_annotated = self.positions - np.arange(len(self.positions))
-        return ranks + np.searchsorted(unlabeled_before_annotated, ranks, side="right")
+        unlabeled_before_taken = self.positions - np.arange(len(self.positions))
+        return ranks + unlabeled_before_taken.searchsorted(ranks, side="right")
 
     def best_threshold(self, tie: Tie = "half") -> int:
         """The optimal separation threshold over what is annotated (Eq. 1, by Lemma A.1): the argmin of the loss.
@@ -72,17 +85,13 @@ class OneVsRest:
             return int(nearest[np.argmin(np.abs(2 * nearest - self.size))])
         return int(lowest[0] if tie == "lowest" else highest[-1])
 
-    def nearest_unlabeled(self, threshold: int, count: int, nearest: Nearest = "position") -> Indices:
+    def nearest_unlabeled(self, threshold: int, count: int) -> Indices:
         """The positions of the ``count`` unlabeled examples nearest to a threshold, nearest first (Alg. 2, last step).
 
-        The positions t - 1 and t are equally near to the threshold t; of equally near ones the lower comes first. With
-        ``balanced`` the sides take turns, whatever the distance, until one is exhausted.
+        The positions t - 1 and t are equally near to the threshold t; of equally near ones the lower comes first.
         """
-        here, end = self.unlabeled_before(threshold), self.unlabeled_before(self.size)
+        here, end = self.unlabeled_before(threshold), self.num_unlabeled
         below = self.unlabeled_positions(np.arange(here - 1, max(here - count, 0) - 1, -1))
         above = self.unlabeled_positions(np.arange(here, min(here + count, end)))
-        if nearest == "balanced":
-            distances = np.concatenate([np.arange(len(below)), np.arange(len(above))])
-        else:
-            distances = np.concatenate([threshold - 1 - below, above - threshold])
+        distances = np.concatenate([threshold - 1 - below, above - threshold])
         return np.concatenate([below, above])[np.argsort(distances, kind="stable")[:count]]

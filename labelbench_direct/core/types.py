@@ -11,9 +11,9 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 """Scores: float16, float32 or float64."""
 
 Indices: TypeAlias = NDArray[np.int64]
-"""Pool indices, positions along an order, thresholds, labels or losses."""
+"""Pool indices, positions along an order, thresholds, labels, votes or losses."""
+
+Order: TypeAlias = NDArray[np.signedinteger[Any]]
+"""Pool indices along one class's order, in the smaller of two integers that holds them."""
 
 Mask: TypeAlias = NDArray[np.bool_]
-
-Codes: TypeAlias = NDArray[np.uint8]
-"""Buckets of an order, 0..255."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labelbench_direct.core.checks import check_count
-from labelbench_direct.core.options import Options
+from labelbench_direct.core.options import Options, check_not_gone
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import Annotator, Dataset
 from labelbench_direct.session import DirectSession
@@ -33,6 +33,7 @@ class DirectStrategy(PoolStrategy):
     def __init__(
         self, strategy_config: dict[str, Any], dataset: Dataset, rng: np.random.Generator | None = None
     ) -> None:
+        check_not_gone(strategy_config)
         super().__init__(strategy_config, dataset, rng)
         self._parallel = check_count(strategy_config.get("B1", PARALLEL), "B1", least=1)
         self._options = Options(**{key: value for key, value in strategy_config.items() if key in _OPTIONS})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core import passes
+from labelbench_direct.core.passes import plain
 from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
@@ -19,7 +19,7 @@ def negative_entropy(probabilities: Floats) -> Floats:
 
     def fill(part: range) -> None:
         for place, rows in row_blocks(probabilities, part):
-            scores = passes.plain(rows)
+            scores = plain(rows)
             np.einsum("nk,nk->n", scores, np.log2(np.maximum(scores, FLOOR)), out=entropies[place])
 
     on_all_cores(fill, probabilities)

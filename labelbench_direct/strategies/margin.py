@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core import passes
+from labelbench_direct.core.engine import blocks, engine_for
 from labelbench_direct.core.scores import on_all_cores
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
@@ -13,12 +13,11 @@ from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 def top_two_margin(probabilities: Floats) -> Floats:
     """(N,): the highest score minus the second highest. O(N K) time, O(N) memory. Half precision becomes single."""
     margins: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
-
-    fastest = passes.fastest(probabilities.shape)
+    engine = engine_for(probabilities.shape)
 
     def fill(part: range) -> None:
-        for place, rows in passes.blocks(probabilities, part, fastest):
-            fastest.top_two_margin(rows, margins[place])
+        for place, rows in blocks(probabilities, part, engine):
+            engine.top_two_margin(rows, margins[place])
 
     on_all_cores(fill, probabilities)
     return margins

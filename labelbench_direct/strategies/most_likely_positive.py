@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core import passes
+from labelbench_direct.core.engine import blocks, engine_for
 from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
@@ -20,12 +20,11 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     counts = np.bincount(labels, minlength=num_classes) if len(labels) else _totals(probabilities)
     majority = int(np.argmax(counts))
     scores: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
-
-    fastest = passes.fastest(probabilities.shape)
+    engine = engine_for(probabilities.shape)
 
     def fill(part: range) -> None:
-        for place, rows in passes.blocks(probabilities, part, fastest):
-            fastest.highest_of_others(rows, majority, scores[place])
+        for place, rows in blocks(probabilities, part, engine):
+            engine.highest_of_others(rows, majority, scores[place])
 
     on_all_cores(fill, probabilities)
     return scores

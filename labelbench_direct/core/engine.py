@@ -1,0 +1,48 @@
+"""Who answers: numpy, or for large pools, where numba is installed (the extra "fast"), what it compiles. Both say the
+same, bit for bit, and nothing but this module knows that there are two.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+
+from labelbench_direct.core import passes
+from labelbench_direct.core.scores import row_blocks
+from labelbench_direct.core.types import Floats
+
+WORTH_COMPILING = 2**20
+"""With fewer scores numpy is done before compiled code is loaded."""
+
+
+def engine_for(shape: tuple[int, ...]) -> ModuleType:
+    """The passes for scores of shape (N, K)."""
+    return passes if math.prod(shape) < WORTH_COMPILING else _compiled_if_possible()
+
+
+@cache
+def _compiled_if_possible() -> ModuleType:
+    try:
+        return importlib.import_module("labelbench_direct.core.compiled")
+    except (ImportError, RuntimeError) as error:  # numba raises either where it cannot work
+        if not (isinstance(error, ModuleNotFoundError) and error.name in ("numba", "labelbench_direct.core.compiled")):
+            warnings.warn(f"numba cannot compile here, so numpy does it, slower: {error}", stacklevel=2)
+        return passes
+
+
+def blocks(array: Floats, part: range, engine: ModuleType) -> Iterator[tuple[slice, Floats]]:
+    """The rows of a part as the passes read them, with their place: in blocks, but whole for what is compiled, where
+    memory holds them as they are read.
+    """
+    is_plain = isinstance(array, np.ndarray) and array.flags.c_contiguous and array.dtype != np.float16
+    if is_plain and engine is not passes:
+        yield slice(part.start, part.stop), array[part.start : part.stop]
+    else:
+        for place, rows in row_blocks(array, part):
+            yield place, passes.plain(rows)
