@@ -4,6 +4,8 @@ leases, and every kind of bad input.
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from dataclasses import replace
@@ -23,7 +25,7 @@ from labelbench_direct.annotate.ledger import CANNOT_TELL
 from labelbench_direct.annotate.rounds import FirstBatch
 from labelbench_direct.annotate.scores import Reference
 from labelbench_direct.annotate.settings import Settings
-from labelbench_direct.annotate.status import status
+from labelbench_direct.annotate.status import status, suspicions
 
 PEOPLE = ["ann", "bob", "cy"]
 LEASE_MINUTES = 10
@@ -82,8 +84,9 @@ class JobMachine(RuleBasedStateMachine):
 
     with_scores = False
 
-    @initialize(pool=pools(), budget=st.integers(1, 12), parallel=st.integers(1, 4), seed=seeds)
-    def begin(self, pool, budget, parallel, seed):
+    @initialize(pool=pools(), budget=st.integers(1, 12), parallel=st.integers(1, 4), seed=seeds,
+                schedule=st.sampled_from(["sequential", "interleaved"]))  # fmt: skip
+    def begin(self, pool, budget, parallel, seed, schedule):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = Clock()
         budget = min(budget, pool.num_unlabeled)
@@ -94,7 +97,7 @@ class JobMachine(RuleBasedStateMachine):
         rng = np.random.default_rng([seed, 1])
         if self.with_scores:
             self.session = DirectSession(
-                pool.probabilities, pool.labeled, labels, budget=budget, parallel=parallel, rng=rng
+                pool.probabilities, pool.labeled, labels, budget=budget, parallel=parallel, rng=rng, schedule=schedule
             )
         else:
             self.session = FirstBatch(np.setdiff1d(np.arange(len(pool.labels)), pool.labeled), budget, rng)
@@ -108,6 +111,7 @@ class JobMachine(RuleBasedStateMachine):
             labeled=pool.labeled.tolist(),
             labels=labels.tolist(),
             seed=seed,
+            schedule=schedule,
             lease_minutes=LEASE_MINUTES,
         )
         self.jobs = [Job.start(self.path, settings, self.clock), Job(self.path, self.clock)]
@@ -230,6 +234,14 @@ class JobMachine(RuleBasedStateMachine):
 
 JobMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestFirstBatchIsTheSession = JobMachine.TestCase
+
+
+class DirectJobMachine(JobMachine):
+    with_scores = True
+
+
+DirectJobMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestDirectIsTheSession = DirectJobMachine.TestCase
 
 
 def test_a_lease_that_ran_out_goes_to_the_next_and_its_late_answer_is_kept(tmp_path):
@@ -432,3 +444,140 @@ def test_settings_that_make_no_sense_leave_no_file(tmp_path, changes, match):
     with pytest.raises(ValueError, match=match):
         start(tmp_path, **changes)
     assert not list(tmp_path.iterdir())
+
+
+def with_scores(folder, clock=None, size=300, noisy=(), share=0.5, **changes):
+    """A job of two classes, the first of which is a ``share`` of the pool, with some wrong labels at the start; and the
+    true classes.
+    """
+    score = np.linspace(0.99, 0.01, size)
+    np.save(folder / "scores.npy", np.stack([score, 1 - score], axis=1))
+    truth = ["a" if p > 1 - share else "b" for p in score]
+    plain = {"classes": ["a", "b"], "scores": reference(folder / "scores.npy"), "budget": 60, "parallel": 5}
+    labeled = [*range(0, size, 20), *noisy]
+    labels = ["ab".index(truth[i]) for i in labeled[: len(labeled) - len(noisy)]]
+    labels += [1 - "ab".index(truth[i]) for i in noisy]
+    return start(folder, clock, size, **plain | {"labeled": labeled, "labels": labels} | changes), truth
+
+
+def finish(job, truth, who="ann"):
+    """Answer truly until there is nothing to ask; how many were answered."""
+    count = 0
+    while items := job.ask(who, 5):
+        count += job.tell([Answer(who, item, truth[int(item)]) for item in items]).new
+    return count
+
+
+def test_two_rounds(tmp_path):
+    job, truth = with_scores(tmp_path)
+    late, gone = job.ask("late", 2)
+    assert finish(job, truth) == 58  # the two that are out are not asked again
+    with job.reading() as state:
+        assert not status(state)["done"]
+    np.save(tmp_path / "new.npy", np.load(tmp_path / "scores.npy")[:, ::-1].copy())
+    job.retrain(tmp_path / "new.npy", budget=20)
+    assert job.tell(answers("late", [late], truth[int(late)])).spare == 0
+    assert finish(job, truth) == 20
+    with job.reading() as state:
+        found = status(state)
+        assert (found["round"], found["labeled"], found["done"]) == (2, 15 + 58 + 1 + 20, True)
+        assert all(state.settings.classes[label] == truth[i] for i, label in state.ledger.labels().items())
+    assert gone
+
+
+def test_the_same_history_gives_the_same_job(tmp_path):
+    job, truth = with_scores(tmp_path, redundancy=2, recheck=0.2)
+    for who in ("ann", "bob", "ann", "bob"):
+        finish(job, truth, who)
+    np.save(tmp_path / "new.npy", np.load(tmp_path / "scores.npy"))
+    job.retrain(tmp_path / "new.npy", budget=20)
+    job.ask("ann", 3)
+    with job.reading() as one, opened(tmp_path / "job.db", Clock()).reading() as other:
+        assert vars(one.ledger) == vars(other.ledger)
+        assert one.answers == other.answers
+        assert status(one) == status(other)
+        assert one.round.session().told == other.round.session().told
+
+
+@pytest.mark.parametrize("command", ["ask", "status"])
+def test_scores_that_changed_since_the_start(tmp_path, command):
+    job, truth = with_scores(tmp_path)
+    (item,) = job.ask("ann")
+    np.save(tmp_path / "scores.npy", np.full((300, 2), 0.5))
+    again = opened(tmp_path / "job.db", Clock())
+    again.tell(answers("ann", [item], truth[int(item)]))  # answers need no scores, and are never lost
+    with pytest.raises(ValueError, match="has changed since this job took it in"), again.reading() as state:
+        again.ask("ann") if command == "ask" else status(state)
+    score = np.linspace(0.99, 0.01, 300)
+    np.save(tmp_path / "scores.npy", np.stack([score, 1 - score], axis=1))
+    assert again.ask("ann")
+
+
+@pytest.mark.parametrize(
+    ("scores", "match"),
+    [
+        (np.full((299, 2), 0.5), r"shape \(299, 2\), expected \(300, 2\)"),
+        (np.full((300, 3), 1 / 3), r"shape \(300, 3\), expected \(300, 2\)"),
+        (np.full((300, 2), 5.0), "pass softmax scores, not logits"),
+        (np.eye(2)[np.arange(300) % 2], "one-hot"),
+    ],
+)
+def test_bad_scores_begin_no_round(tmp_path, scores, match):
+    job, _ = with_scores(tmp_path)
+    np.save(tmp_path / "new.npy", scores)
+    with pytest.raises(ValueError, match=match):
+        job.retrain(tmp_path / "new.npy")
+    with job.reading() as state:
+        assert state.seq == 1
+
+
+def test_suspicious_labels_are_the_wrong_ones(tmp_path):
+    job, truth = with_scores(tmp_path, noisy=(10, 289))
+    finish(job, truth)
+    with job.reading() as state:
+        found = suspicions(state)
+        assert {one["item"] for one in found[:2]} == {"10", "289"}
+        assert found[0]["reason"].startswith("far b")
+        assert not any(truth[int(one["item"])] == one["label"] for one in found)
+
+
+def test_a_share_of_the_budget_asks_again(tmp_path):
+    job, truth = with_scores(tmp_path, noisy=(10, 289), recheck=0.1, share=0.3)
+    assert finish(job, truth) == 54 + 2  # of six that are kept back, two find something to ask
+    with job.reading() as state:
+        labels = state.ledger.labels()
+        assert {i: state.ledger.items[i].answers for i in (10, 289)} == {
+            10: {"(start)": 1, "ann": 0},
+            289: {"(start)": 0, "ann": 1},
+        }
+        assert labels[10] == labels[289] == 0  # one against one: a, the class with fewer labels
+        assert status(state)["done"]
+
+
+def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path):
+    """By kill -9 while another process answers as fast as it can, three times; what it had noted as kept is there."""
+    job, _ = with_scores(tmp_path, size=2000, budget=1500)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from labelbench_direct.annotate.job import Job\n"
+        "from labelbench_direct.annotate.files import Answer\n"
+        "job = Job(Path(sys.argv[1]))\n"
+        "while True:\n"
+        "    for item in job.ask('ann', 3):\n"
+        "        job.tell([Answer('ann', item, 'a')])\n"
+        "        print(item, flush=True)\n"
+    )
+    acknowledged = []
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "job.db")], stdout=subprocess.PIPE, text=True
+        ) as process:
+            acknowledged += [process.stdout.readline().strip() for _ in range(20)]
+            process.kill()
+            acknowledged += process.stdout.read().split()
+    with job.reading() as state:
+        kept = [state.items.ids[index] for _, _, index, _, _ in state.answers]
+    assert len(kept) == len(set(kept))
+    assert set(acknowledged) <= set(kept)
+    assert len(kept) - len(acknowledged) <= 3  # kept, and killed before it could say so
+    assert job.ask("bob", 5)

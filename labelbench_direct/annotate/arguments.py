@@ -12,6 +12,7 @@ from labelbench_direct.annotate import labelstudio, server
 from labelbench_direct.annotate.files import UNKNOWN
 from labelbench_direct.annotate.ledger import Decide
 from labelbench_direct.annotate.settings import Settings
+from labelbench_direct.core.direct import Schedule
 
 DESCRIPTION = """\
 Collect labels from people. JOB is a file that holds all that was asked and answered; every answer is on disk before
@@ -47,6 +48,8 @@ def start(add: Add) -> None:
         help="share of the budget for second opinions on doubtful labels (default: none)")  # fmt: skip
     add("--lease", type=float, default=default.lease_minutes, metavar="MINUTES", dest="lease_minutes",
         help="after so long without an answer somebody else is asked (default: %(default)g)")  # fmt: skip
+    add("--schedule", choices=get_args(Schedule), default=default.schedule, help="search one class after the other, as "
+        "in the paper, or all side by side, for more annotators (default: %(default)s)")  # fmt: skip
     add("--stratify", metavar="COLUMN", help="without scores: this column's values take turns in the first batch")
 
 

@@ -93,7 +93,7 @@ def _start(parsed: argparse.Namespace) -> int:
         return _say(parsed, {"job": str(parsed.job), "items": len(items.ids), "classes": classes}, text)
 
 
-_PLAIN = ("budget", "parallel", "seed", "redundancy", "decide", "recheck", "lease_minutes", "stratify")
+_PLAIN = ("budget", "parallel", "seed", "redundancy", "decide", "recheck", "lease_minutes", "stratify", "schedule")
 
 
 def _read_items(parsed: argparse.Namespace, classes: Sequence[str]) -> Items:

@@ -13,6 +13,7 @@ from labelbench_direct.annotate.files import Items
 from labelbench_direct.annotate.ledger import Decide
 from labelbench_direct.annotate.scores import Reference, read_scores
 from labelbench_direct.core.checks import check_choice, check_count
+from labelbench_direct.core.direct import Schedule
 from labelbench_direct.session import DirectSession
 
 
@@ -25,7 +26,7 @@ class Settings:
     round, ``parallel``: the paper's B_parallel. ``redundancy``: how many annotators are asked for an item, ``decide``:
     who wins. ``recheck``: the share of the budget spent on asking again for suspicious items. ``lease_minutes``: after
     so long without an answer another annotator is asked. ``stratify``: the column of the items' table whose values take
-    turns while there are no scores.
+    turns while there are no scores. ``schedule``: as in ``DirectSession``.
     """
 
     classes: Sequence[str]
@@ -42,6 +43,7 @@ class Settings:
     recheck: float = 0.0
     lease_minutes: float = 60.0
     stratify: str | None = None
+    schedule: Schedule = "sequential"
 
     def read_items(self, folder: Path) -> Items:
         """The items' table, or their numbers; ``folder`` is the job's."""
@@ -55,6 +57,7 @@ class Settings:
             check_count(getattr(self, name), name, least=1)
         check_count(self.seed, "seed", least=0)
         check_choice(self.decide, "decide", get_args(Decide))
+        check_choice(self.schedule, "schedule", get_args(Schedule))
         if not 0 <= self.recheck < 1:
             raise ValueError(f"recheck is a share of the budget, from 0 to below 1, got {self.recheck}")
         if self.recheck and self.decide != "majority":

@@ -123,7 +123,13 @@ class State:
             strata = None if settings.stratify is None else self.items.column(settings.stratify)
             return FirstBatch(unlabeled, min(self.round_budget, left), rng, strata)
         return DirectSession(
-            scores, list(labels), list(labels.values()), budget=budget, parallel=settings.parallel, rng=rng
+            scores,
+            list(labels),
+            list(labels.values()),
+            budget=budget,
+            parallel=settings.parallel,
+            rng=rng,
+            schedule=settings.schedule,
         )
 
     def _on_draw(self, event: Event, count: int, items: list[int]) -> None:

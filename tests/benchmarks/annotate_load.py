@@ -4,8 +4,8 @@
     python tests/benchmarks/annotate_load.py --annotators 8 --answers 400 --kills 3
 
 Every annotator is a process of its own: it asks for an item, thinks, tells, and notes in a file of its own what was
-acknowledged. Killed ones start again under their name. At the end every acknowledged answer must be in the job as it was
-given, no item may have been answered twice, and the round must have as many labels as it was to have. Exit status 1
+acknowledged. Killed ones start again under their name. At the end every acknowledged answer must be in the job as it
+was given, no item may have been answered twice, and the round must have as many labels as it was to have. Exit status 1
 otherwise.
 """
 
