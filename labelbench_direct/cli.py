@@ -13,7 +13,7 @@ from typing import get_args
 from tqdm import tqdm
 
 from labelbench_direct import __version__
-from labelbench_direct.annotate.cli import add_annotate
+from labelbench_direct.annotate.cli import add_annotate, guarded
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.noise import describe_noise, matrix_name, read_noise
 from labelbench_direct.experiment.ray_engine import RayEngine
@@ -69,18 +69,7 @@ example:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status is 2 for arguments that cannot be used, 1 where trials have failed."""
-    parsed = _parser().parse_args(arguments)
-    try:
-        return int(parsed.command(parsed))
-    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
-        print(f"labelbench-direct: {error}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        print(f"labelbench-direct: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("labelbench-direct: interrupted; every finished round is kept", file=sys.stderr)
-        return 130
+    return guarded(_parser().parse_args(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ import pytest
 import labelbench_direct
 
 PACKAGE = Path(labelbench_direct.__file__).parent
-LAYERS = ["core", "session", "labelbench", "strategies", "annotate", "hosts", "experiment", "report", "cli"]
+LAYERS = ["core", "session", "labelbench", "strategies", "annotate", "hosts", "experiment", "report", "cli", "__main__"]
 
 
 def imports(path):

@@ -26,6 +26,28 @@ from labelbench_direct.annotate.words import in_words
 Run = Callable[[argparse.Namespace], int]
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``labelbench-direct annotate`` without loading the rest of the package, which takes seconds."""
+    parser = argparse.ArgumentParser(prog="labelbench-direct")
+    add_annotate(parser.add_subparsers(required=True, metavar="command"))
+    return guarded(parser.parse_args(arguments))
+
+
+def guarded(parsed: argparse.Namespace) -> int:
+    """Run a command; its exit status is 2 for arguments that cannot be used, 1 where something has failed."""
+    try:
+        return int(parsed.command(parsed))
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
+        _warn(str(error))
+        return 2
+    except RuntimeError as error:
+        _warn(str(error))
+        return 1
+    except KeyboardInterrupt:
+        _warn("interrupted; what was finished is kept")
+        return 130
+
+
 def add_annotate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to those of ``labelbench-direct``."""
     parser = commands.add_parser(

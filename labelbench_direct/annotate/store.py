@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ VERSION = 1
 """Of the table and of what is in it. Another version's file is refused."""
 _APPLICATION = 0x4C424A31  # "LBJ1": told apart from other programs' databases
 BUSY_SECONDS = 60.0
+_RETRY_SECONDS = 0.005
+_DURABLE = "PRAGMA synchronous = FULL"  # what was acknowledged outlives a power cut, too
 
 _SCHEMA = (
     """CREATE TABLE events (
@@ -55,9 +58,14 @@ class Store:
         if not path.is_file():
             raise FileNotFoundError(f"there is no job {path}: make one with labelbench-direct annotate start")
         self.path = path
-        with self._explained():
-            self._connection = _connect(path, busy_seconds)
+        self._busy_seconds = busy_seconds
+        self._connection = _connect(path)
+        try:
+            self._execute(_DURABLE)
             self._check_version()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def create(cls, path: Path, first: Event) -> None:
@@ -67,8 +75,9 @@ class Store:
         except FileExistsError as error:
             raise FileExistsError(f"{path} exists: a job is started once; choose another name") from error
         try:
-            with closing(_connect(path, BUSY_SECONDS)) as connection:
+            with closing(_connect(path)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(_DURABLE)
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in _SCHEMA:
                     connection.execute(statement)
@@ -85,12 +94,10 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the write lock; on leaving, commit what was appended, or with an exception nothing of it."""
-        with self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
+        self._execute("BEGIN IMMEDIATE")
         try:
             yield
-            with self._explained():
-                self._connection.execute("COMMIT")
+            self._execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -98,18 +105,16 @@ class Store:
 
     def append(self, event: Event) -> None:
         """Add the next event, inside ``writing``."""
-        with self._explained():
-            self._connection.execute(_INSERT, _row(event))
+        self._execute(_INSERT, _row(event))
 
     def after(self, seq: int) -> Iterator[Event]:
         """The events that follow ``seq``, oldest first."""
-        with self._explained():
-            rows = self._connection.execute("SELECT * FROM events WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
-        for number, time, kind, annotator, body in rows:
-            yield Event(number, time, kind, annotator, json.loads(body))
+        rows = self._execute("SELECT * FROM events WHERE seq > ? ORDER BY seq", (seq,))
+        for number, when, kind, annotator, body in rows:
+            yield Event(number, when, kind, annotator, json.loads(body))
 
     def _check_version(self) -> None:
-        application, version = (self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        application, version = (self._execute(f"PRAGMA {name}")[0][0]
                                 for name in ("application_id", "user_version"))  # fmt: skip
         if application != _APPLICATION:
             raise ValueError(f"{self.path} is no annotation job, or one whose start was interrupted: remove it")
@@ -119,30 +124,35 @@ class Store:
                 f"reads version {VERSION}): use the one that started it, and export from there"
             )
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """SQLite's errors in words, with what mends them."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            text = str(error)
-            if "locked" in text or "busy" in text:
-                raise TimeoutError(
-                    f"{self.path} is locked by another process: nothing was written; try again"
-                ) from error
-            if "full" in text or "disk I/O" in text:
-                raise OSError(
-                    f"{self.path}: {text}: nothing was written; make room on the disk, and try again"
-                ) from error
-            if "not a database" in text or "malformed" in text:
-                raise ValueError(f"{self.path} is no annotation job: {text}") from error
-            raise OSError(f"{self.path}: {text}; nothing was written") from error
+    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """The rows of a statement; SQLite's errors in words, with what mends them.
+
+        Whoever finds the file locked tries again at even intervals. SQLite itself waits longer each time, so that of
+        many who want to write those who wait longest come last.
+        """
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return self._connection.execute(statement, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                is_locked = "locked" in str(error) or "busy" in str(error)
+                if not is_locked or time.monotonic() > deadline:
+                    raise self._explain(error) from error
+            time.sleep(_RETRY_SECONDS)
+
+    def _explain(self, error: sqlite3.DatabaseError) -> Exception:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            return TimeoutError(f"{self.path} is locked by another process: nothing was written; try again")
+        if "full" in text or "disk I/O" in text:
+            return OSError(f"{self.path}: {text}: nothing was written; make room on the disk, and try again")
+        if "not a database" in text or "malformed" in text:
+            return ValueError(f"{self.path} is no annotation job: {text}")
+        return OSError(f"{self.path}: {text}; nothing was written")
 
 
-def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged outlives a power cut, too
-    return connection
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
 
 
 _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?)"
