@@ -25,7 +25,7 @@ from labelbench_direct.annotate.ledger import CANNOT_TELL
 from labelbench_direct.annotate.rounds import FirstBatch
 from labelbench_direct.annotate.scores import Reference
 from labelbench_direct.annotate.settings import Settings
-from labelbench_direct.annotate.status import status, suspicions
+from labelbench_direct.annotate.status import status, suspicious
 
 PEOPLE = ["ann", "bob", "cy"]
 LEASE_MINUTES = 10
@@ -535,7 +535,7 @@ def test_suspicious_labels_are_the_wrong_ones(tmp_path):
     job, truth = with_scores(tmp_path, noisy=(10, 289))
     finish(job, truth)
     with job.reading() as state:
-        found = suspicions(state)
+        found = suspicious(state)
         assert {one["item"] for one in found[:2]} == {"10", "289"}
         assert found[0]["reason"].startswith("far b")
         assert not any(truth[int(one["item"])] == one["label"] for one in found)

@@ -19,7 +19,7 @@ from labelbench_direct.annotate.job import Job
 from labelbench_direct.annotate.scores import Reference, count_rows
 from labelbench_direct.annotate.settings import Settings
 from labelbench_direct.annotate.state import State
-from labelbench_direct.annotate.status import answer_rows, label_rows, status, suspicions
+from labelbench_direct.annotate.status import answer_rows, label_rows, status, suspicious
 from labelbench_direct.annotate.studio import Loop, Studio
 from labelbench_direct.annotate.words import in_words
 
@@ -207,7 +207,7 @@ def _status(parsed: argparse.Namespace) -> int:
         if not parsed.suspicious:
             data = status(state)
             return _say(parsed, data, in_words(data))
-        found = suspicions(state)
+        found = suspicious(state)
         table = write_csv(["item", "label", "reason", "strength"], [list(one.values()) for one in found])
         return _say(parsed, found, table.rstrip("\n"))
 

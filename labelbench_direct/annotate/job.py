@@ -12,14 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from labelbench_direct.annotate.cuts import suspicions
 from labelbench_direct.annotate.files import Answer
 from labelbench_direct.annotate.scores import Reference
 from labelbench_direct.annotate.settings import Settings, check_session
 from labelbench_direct.annotate.state import State
 from labelbench_direct.annotate.store import BUSY_SECONDS, Event, Store
-from labelbench_direct.annotate.suspicion import suspicious
 from labelbench_direct.core.checks import check_count
-from labelbench_direct.session import DirectSession
 
 _NAME = re.compile(r"[^\W_][\w .@+-]{0,99}")
 """Annotators' names: they come from outside, and end up in tables that spreadsheets open."""
@@ -174,11 +173,11 @@ class Job:
         count = round(state.settings.recheck * state.round_budget)
         if state.round.rechecked or count == 0 or not state.round.session().done:
             return False
-        scores, session = state.scores(), state.round.session()
-        if scores is None or not isinstance(session, DirectSession):
+        scores = state.scores()
+        if scores is None:
             return False
         items = state.ledger.items
-        found = [one.index for one in suspicious(scores, state.ledger.labels(), session)]
+        found = [one.index for one in suspicions(scores, state.ledger.labels())]
         indices = [index for index in found if index not in items or items[index].correction is None][:count]
         self._write("recheck", "", items=indices)
         return bool(indices)

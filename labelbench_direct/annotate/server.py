@@ -13,7 +13,7 @@ from typing import Any
 
 from labelbench_direct.annotate.files import Answer
 from labelbench_direct.annotate.job import Job
-from labelbench_direct.annotate.status import status, suspicions
+from labelbench_direct.annotate.status import status, suspicious
 from labelbench_direct.annotate.studio import Loop
 
 TOKEN = "LABELBENCH_DIRECT_TOKEN"  # noqa: S105  # the variable's name
@@ -91,7 +91,7 @@ class Server(ThreadingHTTPServer):
 
     def _suspicious(self, body: Any) -> dict[str, Any]:
         with self.job.reading() as state:
-            return {"suspicious": suspicions(state)}
+            return {"suspicious": suspicious(state)}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
+from labelbench_direct.annotate.cuts import cut_of, positions, suspicions
 from labelbench_direct.annotate.files import UNKNOWN
 from labelbench_direct.annotate.ledger import CANNOT_TELL, Item
-from labelbench_direct.annotate.rounds import FirstBatch
 from labelbench_direct.annotate.state import State
-from labelbench_direct.annotate.suspicion import suspicious
-from labelbench_direct.session import DirectSession, Session
+from labelbench_direct.core.types import Mask
 
 RECENT = 100
 """The labels that show what the next ones are likely to be."""
 
 
 def status(state: State) -> dict[str, Any]:
-    """How a job stands. Counts are of items; ``classes`` in their order, ``annotators`` by name."""
-    labels, session, ledger = state.ledger.labels(), state.round.session(), state.ledger
+    """How a job stands. Counts are of items; ``classes`` in their order, ``annotators`` by name. Of a class, ``cut`` is
+    where the labels so far put its threshold, ``cut_at_start`` where those did that the round began with.
+    """
+    labels, ledger = state.ledger.labels(), state.ledger
     out = sum(item.label == CANNOT_TELL for item in ledger.items.values())
-    left = state.settings.num_items - len(labels) - out
     by_class, by_annotator = _agreement(ledger.items.values())
     recent = [index for index in labels if index not in state.before][-RECENT:]
     result: dict[str, Any] = {
@@ -34,26 +35,25 @@ def status(state: State) -> dict[str, Any]:
         "labeled_in_round": len(labels.keys() - state.before.keys()),
         "out": out,
         "open": len(ledger.open),
-        "left": left,
-        "done": session.done and not ledger.open,
+        "left": state.settings.num_items - len(labels) - out,
+        "done": state.round.session().done and not ledger.open,
         "recent": len(recent),
-        "classes": [_class_status(state, k, session) for k in range(len(state.settings.classes))],
+        "classes": _classes(state, labels),
         "annotators": _annotators(state, by_annotator),
     }
-    expected = _expected(state, labels, left)
     for k, one in enumerate(result["classes"]):
-        one["expected_left"] = expected[k]
         one["recent"] = sum(labels[index] == k for index in recent)
         one |= _share(by_class[k])
+        if one["labels"] == 0:
+            one["share_at_most"] = _rule_of_three(state)
     return result
 
 
-def suspicions(state: State) -> list[dict[str, Any]]:
+def suspicious(state: State) -> list[dict[str, Any]]:
     """The labels worth asking for again, the most doubtful first."""
-    session, scores = state.round.session(), state.scores()
-    if scores is None or not isinstance(session, DirectSession):
+    scores, classes = state.scores(), state.settings.classes
+    if scores is None:
         return []
-    classes = state.settings.classes
     return [
         {
             "item": state.items.ids[one.index],
@@ -61,21 +61,48 @@ def suspicions(state: State) -> list[dict[str, Any]]:
             "reason": f"far {'behind' if one.label == one.k else 'before'} the cut for {classes[one.k]}",
             "strength": round(one.strength, 4),
         }
-        for one in suspicious(scores, state.ledger.labels(), session)
+        for one in suspicions(scores, state.ledger.labels())
     ]
 
 
-def _class_status(state: State, k: int, session: Session | FirstBatch) -> dict[str, Any]:
-    labels = state.ledger.counts[k]
-    result: dict[str, Any] = {"name": state.settings.classes[k], "labels": labels}
-    spaces = session.version_spaces.get(k) if isinstance(session, DirectSession) else None
-    if spaces:
-        first, last = spaces[0], spaces[-1]
-        result["cut"] = {"low": last.low, "high": last.high, "width": last.high - last.low,
-                         "width_at_start": first.high - first.low}  # fmt: skip
-    if labels == 0:
-        result["share_at_most"] = _rule_of_three(state)
+def _classes(state: State, labels: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Of each class: its labels, how many are expected in what is left (from, to), and with scores its cuts."""
+    scores = state.scores()
+    names, counts = state.settings.classes, state.ledger.counts
+    if scores is None:
+        expected = _expected_at_random(state, labels)
+        return [{"name": names[k], "labels": counts[k], "expected_left": expected[k]} for k in range(len(names))]
+    indices = np.fromiter(labels, dtype=np.int64, count=len(labels))
+    given = np.fromiter(labels.values(), dtype=np.int64, count=len(labels))
+    is_before = np.array([index in state.before for index in labels], dtype=bool)
+    is_left = _is_left(state, labels)
+    totals = scores.sum(axis=0, dtype=np.float64) - scores[~is_left].sum(axis=0, dtype=np.float64)
+    result = []
+    for k, places in enumerate(positions(scores, indices)):
+        cut = cut_of(places, given == k, len(scores))
+        at_start = cut_of(places[is_before], given[is_before] == k, len(scores))
+        by_cut = max(0, (cut.low + cut.high) // 2 - counts[k])
+        expected_left = sorted([min(round(max(float(totals[k]), 0.0)), int(is_left.sum())), by_cut])
+        result.append({"name": names[k], "labels": counts[k], "expected_left": expected_left,
+                       "cut": asdict(cut), "cut_at_start": asdict(at_start)})  # fmt: skip
     return result
+
+
+def _is_left(state: State, labels: Mapping[int, int]) -> Mask:
+    is_left = np.ones(state.settings.num_items, dtype=bool)
+    is_left[list(labels)] = False
+    is_left[[index for index, item in state.ledger.items.items() if item.label == CANNOT_TELL]] = False
+    return is_left
+
+
+def _expected_at_random(state: State, labels: Mapping[int, int]) -> list[list[int] | None]:
+    """While there are no scores: by the shares in the labels of items that were drawn at random, if there are any."""
+    drawn = [labels[index] for index in state.at_random if index in labels]
+    if not drawn:
+        return [None] * len(state.settings.classes)
+    shares = np.bincount(drawn, minlength=len(state.settings.classes)) / len(drawn)
+    left = np.count_nonzero(_is_left(state, labels))
+    return [[round(share * left)] * 2 for share in shares.tolist()]
 
 
 def _rule_of_three(state: State) -> float | None:
@@ -85,28 +112,6 @@ def _rule_of_three(state: State) -> float | None:
     decided = [state.ledger.items[index].label for index in state.at_random if index in state.ledger.items]
     count = sum(label is not None and label != CANNOT_TELL for label in decided)
     return min(1.0, 3 / count) if count else None
-
-
-def _expected(state: State, labels: Mapping[int, int], left: int) -> list[list[int] | None]:
-    """Of each class, how many are expected in what is left: from and to. By the sum of the scores and by the cut; while
-    there are no scores by the shares in the labels, if these were drawn at random.
-    """
-    num_classes, scores, session = len(state.settings.classes), state.scores(), state.round.session()
-    if scores is None:
-        drawn = [labels[index] for index in state.at_random if index in labels]
-        shares = np.bincount(drawn, minlength=num_classes) / max(len(drawn), 1)
-        return [[round(share * left)] * 2 if drawn else None for share in shares.tolist()]
-    is_left = np.ones(len(scores), dtype=bool)
-    is_left[list(labels)] = False
-    is_left[[index for index, item in state.ledger.items.items() if item.label == CANNOT_TELL]] = False
-    sums = scores.sum(axis=0, dtype=np.float64) - scores[~is_left].sum(axis=0, dtype=np.float64)
-    result: list[list[int] | None] = []
-    for k, total in enumerate(sums.tolist()):
-        values = [round(max(total, 0.0))]
-        if isinstance(session, DirectSession) and k in session.thresholds:
-            values.append(max(0, min(session.thresholds[k] - state.ledger.counts[k], left)))
-        result.append([min(values), max(values)])
-    return result
 
 
 def _agreement(items: Iterable[Item]) -> tuple[dict[int, list[bool]], dict[str, list[bool]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labelbench_direct.annotate.suspicion import CONFIDENT
+from labelbench_direct.annotate.cuts import NARROW
 
 
 def in_words(status: Mapping[str, Any]) -> str:
@@ -25,10 +25,10 @@ def in_words(status: Mapping[str, Any]) -> str:
 def _class_lines(one: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[str]:
     yield f"{one['name']}: {_count(one['labels'], 'label')}. {_expectation(one, status)}"
     if "cut" in one:
-        cut = one["cut"]
+        low, high, width = one["cut"]["low"], one["cut"]["high"], _width(one["cut"])
         yield (
-            f"  Of all items, most typical first, between the first {cut['low']:,} and the first {cut['high']:,} are "
-            f"called {one['name']}: {cut['width']:,} in doubt, {cut['width_at_start']:,} when this search began."
+            f"  Of all items, those most like {one['name']} first, the first {low:,} to {high:,} are called it: "
+            f"{width:,} in doubt, {_width(one['cut_at_start']):,} when this round began."
         )
     if one["compared"]:
         yield f"  Second opinions agree with the label {_share(one)}."
@@ -68,11 +68,12 @@ def _advice(status: Mapping[str, Any]) -> Iterator[str]:
             f"Of the last {_count(status['recent'], 'label')}, {rarest['recent']} were {rarest['name']}, the class "
             "with the fewest: expect about as many of the next."
         )
-    moving = [one["name"] for one in status["classes"] if "cut" in one and not _is_narrow(one, status)]
-    if moving:
-        yield f"Still wide: the doubt about {', '.join(moving)}. Labels here move the cuts: worth going on."
-    elif any("cut" in one for one in status["classes"]):
-        yield "The searches have narrowed every cut they reached: more labels on these scores move them little."
+    cuts = {one["name"]: one["cut"] for one in status["classes"] if "cut" in one}
+    wide = [name for name, cut in cuts.items() if _width(cut) > NARROW * cut["size"]]
+    if wide:
+        yield f"Still wide: the doubt about {', '.join(wide)}. Labels there still move the cut: worth going on."
+    elif cuts:
+        yield "Every cut is narrow: more labels on these scores move them little. Train on them, and see."
     if status["done"]:
         yield (
             "This round is done. Train on what `annotate export` gives and go on with `annotate retrain`; or stop, if "
@@ -80,10 +81,8 @@ def _advice(status: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _is_narrow(one: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    width: int = one["cut"]["width"]
-    size: int = status["labeled"] + status["left"] + status["out"]
-    return width <= CONFIDENT * size
+def _width(cut: Mapping[str, int]) -> int:
+    return cut["high"] - cut["low"]
 
 
 def _share(one: Mapping[str, Any]) -> str:
