@@ -30,6 +30,8 @@ def _class_lines(one: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
             f"  Of all items, those most like {one['name']} first, the first {low:,} to {high:,} are called it: "
             f"{width:,} in doubt, {_width(one['cut_at_start']):,} when this round began."
         )
+        if _is_unknown(one):
+            yield f"  That is wrong for {_count(one['cut']['errors'], 'label')}: the scores hardly know it."
     if one["compared"]:
         yield f"  Second opinions agree with the label {_share(one)}."
 
@@ -68,17 +70,27 @@ def _advice(status: Mapping[str, Any]) -> Iterator[str]:
             f"Of the last {_count(status['recent'], 'label')}, {rarest['recent']} were {rarest['name']}, the class "
             "with the fewest: expect about as many of the next."
         )
-    cuts = {one["name"]: one["cut"] for one in status["classes"] if "cut" in one}
-    wide = [name for name, cut in cuts.items() if _width(cut) > NARROW * cut["size"]]
+    with_cuts = [one for one in status["classes"] if "cut" in one]
+    unknown = [one["name"] for one in with_cuts if _is_unknown(one)]
+    wide = [
+        one["name"] for one in with_cuts if not _is_unknown(one) and _width(one["cut"]) > NARROW * one["cut"]["size"]
+    ]
     if wide:
         yield f"Still wide: the doubt about {', '.join(wide)}. Labels there still move the cut: worth going on."
-    elif cuts:
+    if unknown:
+        yield f"These scores hardly know {', '.join(unknown)}: new scores, from training on what is labeled, help most."
+    if with_cuts and not wide and not unknown:
         yield "Every cut is narrow: more labels on these scores move them little. Train on them, and see."
     if status["done"]:
         yield (
             "This round is done. Train on what `annotate export` gives and go on with `annotate retrain`; or stop, if "
             "the last round's labels no longer made the network better."
         )
+
+
+def _is_unknown(one: Mapping[str, Any]) -> bool:
+    """Whether the best cut is wrong for more labels than half of the class's."""
+    return bool(2 * one["cut"]["errors"] > one["labels"])
 
 
 def _width(cut: Mapping[str, int]) -> int:
