@@ -2,6 +2,7 @@
 leases, and every kind of bad input.
 """
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -251,6 +252,8 @@ def test_a_lease_that_ran_out_goes_to_the_next_and_its_late_answer_is_kept(tmp_p
     clock.now += LEASE_MINUTES * MINUTE - 1
     assert job.ask("bob") != [item]
     assert job.ask("ann") == [item]  # and holds it for longer
+    clock.now += 2 * MINUTE
+    assert item not in job.ask("bob", 5)
     clock.now += LEASE_MINUTES * MINUTE + 1
     assert job.ask("cy") == [item]
     assert job.tell(answers("ann", [item], "b")).spare == 0  # first come, first served
@@ -273,6 +276,15 @@ def test_late_answers_to_items_given_back_count_when_the_session_comes_to_them(t
     with job.reading() as state:
         assert state.ledger.label(int(items[0])) == 0
         assert state.round.session().done
+
+
+def test_of_several_wanted_a_late_answer_decides_alone_where_nobody_is_asked_any_more(tmp_path):
+    job = start(tmp_path, redundancy=2)
+    (item,) = job.ask("ann")
+    job.release("ann")
+    job.tell(answers("ann", [item], "b"))
+    with job.reading() as state:
+        assert state.ledger.labels() == {int(item): 1}
 
 
 @pytest.mark.parametrize(
@@ -389,6 +401,43 @@ def test_what_is_written_is_all_or_nothing_when_the_disk_is_full(tmp_path):
         assert (state.seq, state.ledger.open) == (1, {})
     connection.execute("PRAGMA max_page_count = 100000")
     assert len(job.ask("ann", 3000)) == 3000
+
+
+def test_a_commit_that_fails_leaves_nothing_in_memory_either(tmp_path, monkeypatch):
+    job = start(tmp_path)
+    execute = job._store._execute
+
+    def failing(statement, values=()):
+        if statement == "COMMIT":
+            raise OSError("no room")
+        return execute(statement, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job._store, "_execute", failing)
+        with pytest.raises(OSError, match="no room"):
+            job.ask("ann")
+    with job.reading() as state:
+        assert (state.seq, state.ledger.open) == (1, {})
+    assert job.ask("ann") == opened(tmp_path / "job.db", Clock()).ask("ann")
+
+
+def test_a_history_that_does_not_replay_says_so_every_time(tmp_path):
+    job = start(tmp_path)
+    job.ask("ann", 2)
+    with closing(sqlite3.connect(tmp_path / "job.db")) as connection:  # what another version would have asked
+        seq, body = connection.execute("SELECT seq, body FROM events WHERE kind = 'draw'").fetchone()
+        connection.execute("DROP TRIGGER events_are_never_changed")
+        items = json.loads(body)["items"]
+        changed = json.dumps({"count": 2, "items": items[::-1]})
+        connection.execute("UPDATE events SET body = ? WHERE seq = ?", (changed, seq))
+        connection.commit()
+    again = opened(tmp_path / "job.db", Clock())
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="does not replay"):
+            again.ask("bob", 3)
+        with pytest.raises(RuntimeError, match="does not replay"), again.reading() as state:
+            status(state)
+    assert again.tell(answers("ann", [str(items[0])], "a")).new == 1  # answers are taken all the same
 
 
 def test_locked_by_another_process(tmp_path):

@@ -42,6 +42,15 @@ def folder(tmp_path_factory):
     return folder
 
 
+def test_people_who_annotate_do_not_wait_for_torch():
+    code = (
+        "import sys, labelbench_direct.annotate.cli\n"
+        "heavy = {'torch', 'sklearn', 'matplotlib', 'tqdm', 'mlxtend', 'numba', 'pyarrow'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_whole_job(folder):
     with (folder / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -52,7 +52,8 @@ class Job:
         self._store = Store(path, busy_seconds)
         self._clock = clock
         self._lock = threading.RLock()
-        self._is_sound = False  # whether what is in memory is what the events say
+        self._state = State(self._folder)
+        self._is_sound = True  # whether what is in memory is what the events say
         with self.reading():
             pass
 
@@ -162,7 +163,6 @@ class Job:
         return Receipt(new, repeated, spare)
 
     def _draw(self, count: int) -> list[int]:
-        self._is_sound = False  # until it is written down, the session is ahead of the file
         drawn = self._state.round.draw(count)
         self._write("draw", "", count=count, items=drawn)
         return drawn
@@ -197,7 +197,7 @@ class Job:
                 raise
 
     def _catch_up(self) -> None:
-        if not self._is_sound:
+        if not self._is_sound or not self._state.is_sound:
             self._state = State(self._folder)
         self._is_sound = False
         for event in self._store.after(self._state.seq):

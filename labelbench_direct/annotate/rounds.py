@@ -25,6 +25,8 @@ class Round:
         self._calls: list[tuple[str, Any, Any]] = []
         self._told: dict[int, int | None] = {}  # by pool index: what the session knows, None while its query is open
         self._is_fresh = False
+        self.is_sound = True
+        """Whether the session is where the notes say: not if it failed on its way, or drew and nobody noted it."""
         self.rechecked = False
         """Whether the items worth asking again have been asked for."""
         self.is_waiting = False
@@ -35,19 +37,25 @@ class Round:
         if self._session is None:
             self._session = self._make()
         calls, self._calls = self._calls, []
+        self.is_sound, was_sound = False, self.is_sound
         for name, indices, other in calls:
             self._play(self._session, name, indices, other)
+        self.is_sound = was_sound
         return self._session
 
     def draw(self, count: int) -> list[int]:
         """At most ``count`` new queries. The caller writes them down and then calls ``drawn``, as others will."""
-        asked: list[int] = self.session().ask(count).tolist()
+        session = self.session()
+        self.is_sound = False
+        asked: list[int] = session.ask(count).tolist()
         self._is_fresh = True
         return asked
 
     def drawn(self, count: int, indices: Sequence[int]) -> None:
         """Queries were drawn: here just now, or by another process."""
-        if not self._is_fresh:
+        if self._is_fresh:
+            self.is_sound = True
+        else:
             self._calls.append(("ask", count, list(indices)))
         self._is_fresh = False
         self._told.update(dict.fromkeys(indices))

@@ -137,6 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, {"error": str(error)}
         except OSError as error:
             return 503, {"error": str(error)}
+        except RuntimeError as error:
+            return 500, {"error": str(error)}
 
     def _body(self) -> Any:
         if self.headers.get_content_type() != "application/json":

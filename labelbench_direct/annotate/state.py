@@ -39,6 +39,11 @@ class State:
         self.at_random: set[int] = set()
         """The items that were drawn at random from all."""
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it may be gone on with."""
+        return self.seq == 0 or self.round.is_sound
+
     def apply(self, event: Event) -> None:
         """What an event changes."""
         getattr(self, f"_on_{event.kind}")(event, **event.body)
