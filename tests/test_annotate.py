@@ -27,6 +27,7 @@ from labelbench_direct.annotate.rounds import FirstBatch
 from labelbench_direct.annotate.scores import Reference
 from labelbench_direct.annotate.settings import Settings
 from labelbench_direct.annotate.status import status, suspicious
+from labelbench_direct.annotate.words import in_words
 
 PEOPLE = ["ann", "bob", "cy"]
 LEASE_MINUTES = 10
@@ -388,6 +389,42 @@ def test_rule_of_three_and_shares(tmp_path):
     assert found["classes"][2]["share_at_most"] == 3 / 60
     assert [one["expected_left"] for one in found["classes"]] == [[705, 705], [235, 235], [0, 0]]
     assert found["done"]
+    assert "with 95 % confidence at most 5.0% are c: 47 of those left." in in_words(found)
+    assert "b: 15 labels. Expected among what is left: 235.\n" in in_words(found)
+
+
+def test_without_random_labels_nothing_bounds_a_class(tmp_path):
+    table = tmp_path / "items.csv"
+    table.write_text("id,site\n" + "".join(f"i{n},{n % 2}\n" for n in range(40)))
+    job = start(tmp_path, size=40, items=reference(table), stratify="site")
+    job.tell(answers("ann", job.ask("ann", 2), "a", "a"))
+    with job.reading() as state:
+        found = status(state)
+    assert found["classes"][1]["share_at_most"] is None
+    assert "b: 0 labels. No label is of an item picked at random" in in_words(found)
+
+
+def test_words_follow_the_cuts(tmp_path):
+    job, truth = with_scores(tmp_path, labeled=[0, 299], labels=[0, 1])
+    with job.reading() as state:
+        found = status(state)
+    assert (found["classes"][0]["cut"]["low"], found["classes"][0]["cut"]["high"]) == (1, 299)
+    assert "Still wide: the doubt about a, b." in in_words(found)
+    finish(job, truth)
+    with job.reading() as state:
+        found = status(state)
+    cut = found["classes"][0]["cut"]
+    assert cut["low"] <= truth.count("a") <= cut["high"]
+    assert f"{cut['high'] - cut['low']:,} in doubt, 298 when this round began." in in_words(found)
+    assert "Every cut is narrow" in in_words(found)
+    low, high = found["classes"][0]["expected_left"]
+    assert low <= sum(truth[i] == "a" for i in range(300) if i not in state.ledger.labels()) <= high + 1
+
+
+def test_words_say_where_the_scores_know_nothing(tmp_path):
+    job, _ = with_scores(tmp_path, labeled=[*range(0, 300, 10)], labels=[0, 1, 1] * 10)
+    with job.reading() as state:
+        assert "These scores hardly know a: new scores" in in_words(status(state))
 
 
 def test_what_is_written_is_all_or_nothing_when_the_disk_is_full(tmp_path):

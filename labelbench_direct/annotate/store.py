@@ -70,6 +70,7 @@ class Store:
     @classmethod
     def create(cls, path: Path, first: Event) -> None:
         """A new file that begins with ``first``. Raises FileExistsError where there is a file."""
+        row = _row(first)
         try:
             path.touch(exist_ok=False)
         except FileExistsError as error:
@@ -81,7 +82,7 @@ class Store:
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in _SCHEMA:
                     connection.execute(statement)
-                connection.execute(_INSERT, _row(first))
+                connection.execute(_INSERT, row)
                 connection.execute("COMMIT")
         except sqlite3.Error as error:
             path.unlink()
