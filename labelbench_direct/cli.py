@@ -13,6 +13,7 @@ from typing import get_args
 from tqdm import tqdm
 
 from labelbench_direct import __version__
+from labelbench_direct.annotate.cli import add_annotate, guarded
 from labelbench_direct.console import patient_output
 from labelbench_direct.experiment.evidence import ordered_trials, read_settings
 from labelbench_direct.experiment.hosts import check_results
@@ -88,22 +89,7 @@ example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status is 2 for arguments that cannot be used, 1 where trials have failed."""
     with patient_output():
-        return _main(arguments)
-
-
-def _main(arguments: Sequence[str] | None) -> int:
-    parsed = _parser().parse_args(arguments)
-    try:
-        return int(parsed.command(parsed))
-    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
-        print(f"labelbench-direct: {error}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        print(f"labelbench-direct: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("labelbench-direct: interrupted; every finished round is kept", file=sys.stderr)
-        return 130
+        return guarded(_parser().parse_args(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_features(commands)
     _add_report(commands)
     _add_labelbench(commands)
+    add_annotate(commands)
     return parser
 
 

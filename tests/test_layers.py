@@ -10,7 +10,9 @@ import pytest
 import labelbench_direct
 
 PACKAGE = Path(labelbench_direct.__file__).parent
-LAYERS = ["core", "session", "labelbench", "strategies", "hosts", "experiment", "report", "console", "cli"]
+LAYERS = [
+    "core", "session", "labelbench", "strategies", "console", "annotate", "hosts", "experiment", "report", "cli", "__main__",
+]  # fmt: skip
 
 
 def imports(path):
