@@ -222,7 +222,8 @@ def _compare(parsed: argparse.Namespace) -> int:
     _run(trials, folder, _engine(parsed, folder, settings), said)
     comparison = compare([folder / trial.identifier for trial in trials], title)
     print(f"\n{comparison.text}")
-    comparison.write(folder)
+    for note in comparison.write(folder):
+        print(f"note: {note}")
     print(f"The picture: {folder / 'curves.png'}\nMore pictures: labelbench-direct report {folder}")
     return 0
 

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 import xml.etree.ElementTree
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from test_report import make_trial
 
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.names import folder_name
+from labelbench_direct.experiment.schema import Experiment
 from labelbench_direct.report.drawing import labels
 from labelbench_direct.report.results import Setting
 from labelbench_direct.report.write import file_names, write_report
@@ -125,71 +127,58 @@ def test_a_picture_that_fails_costs_nothing_else(made, tmp_path, monkeypatch, ca
     assert page.count("<figure>") == 2 * 3 + 2 + 3 * 2
 
 
-COMPARE = ["compare", "--dataset", "digits_imb_3", "--strategies", "direct", "random", "--seeds", "2", "--rounds", "2"]
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    """A finished comparison."""
-    folder = tmp_path_factory.mktemp("compared")
-    assert main([*COMPARE, "--workers", "1", "--output", str(folder)]) == 0
-    return folder
+@pytest.fixture
+def compare(made, monkeypatch):
+    """``compare`` on trials that are there: what it does when all have run."""
+    trials = [types.SimpleNamespace(identifier=path.name) for path in made.iterdir()]
+    monkeypatch.setattr("labelbench_direct.cli._run", lambda *_: None)
+    monkeypatch.setattr(Experiment, "trials", lambda _: trials)
+    return lambda: main(["compare", "--dataset", "digits", "--output", str(made)])
 
 
 @pytest.mark.parametrize("name", ["saved.md", "curves.png"])
-def test_the_table_is_printed_whatever_becomes_of_the_files(compared, capsys, name):
+def test_the_table_is_printed_whatever_becomes_of_the_files(made, compare, capsys, name):
     """As on a full disk, or in a folder that is read-only: here a folder has the file's name."""
-    (compared / name).unlink()
-    (compared / name).mkdir()
-    status = main([*COMPARE, "--workers", "1", "--output", str(compared)])
-    (compared / name).rmdir()
+    assert compare() == 0
+    (made / name).unlink()
+    (made / name).mkdir()
+    assert compare() == 2
     said = capsys.readouterr()
-    assert status == 2
     assert name in said.err
-    assert "±" in said.out
-    main([*COMPARE, "--workers", "1", "--output", str(compared)])
+    assert said.out.count("lead: mean over the rounds") == 2 * 2
 
 
-def test_the_table_is_written_before_the_picture_is_drawn(compared, capsys, monkeypatch):
+def test_the_table_is_written_before_the_picture_is_drawn(made, compare, capsys, monkeypatch):
     def fail(*_, **__):
         raise ValueError("no such font")
 
-    (compared / "saved.md").unlink()
     monkeypatch.setattr("labelbench_direct.report.figures.comparison", fail)
-    assert main([*COMPARE, "--workers", "1", "--output", str(compared)]) == 1
+    assert compare() == 1
     said = capsys.readouterr()
     assert "the picture could not be drawn (ValueError: no such font); the table is in" in said.err
     assert "±" in said.out
-    assert "±" in (compared / "saved.md").read_text()
+    assert "±" in (made / "saved.md").read_text(encoding="utf-8")
 
 
-TERMINALS = {
-    "PYTHONIOENCODING=ascii": "",
-    "PYTHONUNBUFFERED=1": " | head -n 1",
-    "A=1": " >/dev/full",
-    "A=2": " >&- 2>&-",
-}
+TERMINALS = {"PYTHONIOENCODING=ascii": "", "PYTHONUNBUFFERED=1": " | true", "A=1": " >/dev/full", "A=2": " >&- 2>&-"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the shell's pipes")
 @pytest.mark.parametrize("variable", TERMINALS)
-def test_terminals_that_take_no_text_end_nothing(compared, tmp_path, variable):
-    for name in ("saved.md", "curves.png"):
-        (compared / name).unlink(missing_ok=True)
+def test_terminals_that_take_no_text_end_nothing(tmp_path, variable):
+    make_trial(tmp_path / "in", "direct", 0, 0.9, dataset="± 1", done=2)
     name, _, value = variable.partition("=")
-    paths = os.pathsep.join(filter(None, sys.path))
-    command = shlex.join([sys.executable, "-m", "labelbench_direct.cli", *COMPARE, "--workers", "1", "--output", "."])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), name: value}
+    command = f"{shlex.quote(sys.executable)} -m labelbench_direct.cli report in --output out{TERMINALS[variable]}"
     done = subprocess.run(
-        ["bash", "-c", f"{command}{TERMINALS[variable]}; exit ${{PIPESTATUS[0]}}"],
-        cwd=compared, env={**os.environ, "PYTHONPATH": paths, name: value}, capture_output=True, check=False,
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path, env=environment, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert b"rror" not in done.stderr
-    assert b"ignored" not in done.stderr
-    assert "±" in (compared / "saved.md").read_text()
-    assert (compared / "curves.png").stat().st_size > 10_000
+    assert done.stderr == b""
+    assert (tmp_path / "out" / "report.html").exists()
     if variable == "PYTHONIOENCODING=ascii":
-        assert b"+-" in done.stdout
+        assert b"(+- 1, noise 0.1): unfinished" in done.stdout
 
 
 def setting(dataset="d", noise=0.1, **changes):

@@ -23,15 +23,16 @@ class Comparison:
     groups: Sequence[Group]
     text: str
 
-    def write(self, folder: Path) -> None:
-        """The text, then the picture.
+    def write(self, folder: Path) -> list[str]:
+        """The text, then the picture; what a reader of it should hear.
 
         Raises OSError where the folder cannot be written to, and RuntimeError where the picture cannot be drawn.
         """
         write_text(folder / "saved.md", f"# {plain(self.title)}\n\n{self.text}")
+        notes: list[str] = []
         looks = figures.styles(list(dict.fromkeys(name for one in self.groups for name in one.curves)))
         try:
-            with drawing([], font_size=11):
+            with drawing(notes, font_size=11):
                 picture = png_bytes(figures.comparison(self.groups, looks, self.title), dpi=110)
         except Exception as error:
             raise RuntimeError(
@@ -39,6 +40,7 @@ class Comparison:
                 f"{folder / 'saved.md'}, and every result is whole"
             ) from error
         (folder / "curves.png").write_bytes(picture)
+        return notes
 
 
 def compare(paths: Sequence[Path], title: str) -> Comparison:

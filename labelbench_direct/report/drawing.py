@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MISSING_LETTERS = (
-    "letters that the font of the PNG pictures lacks are boxes there; the SVG pictures and the page have the letters"
+    "letters that matplotlib's font lacks are boxes in PNG pictures; a report's SVG pictures and its page have them"
 )
 _LOOK: dict[Any, Any] = {
     "text.parse_math": False,  # a name is a name, also with $ in it
