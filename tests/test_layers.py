@@ -11,8 +11,9 @@ import labelbench_direct
 
 PACKAGE = Path(labelbench_direct.__file__).parent
 LAYERS = [
-    "core", "session", "labelbench", "strategies", "console", "annotate", "hosts", "experiment", "report", "cli", "__main__",
-]  # fmt: skip
+    *("core", "session", "labelbench", "strategies", "console", "annotate", "hosts", "experiment", "report", "cli"),
+    "__main__",
+]
 
 
 def imports(path):

@@ -169,7 +169,10 @@ def _read_labelbench_lines(file: Path) -> TrialResult | None:
         )
         seconds = np.full(len(lines), np.nan)
         metrics = _metrics([line["metrics"] for line in lines])
-        return TrialResult(setting, _strategy(header), int(header["seed"]), metrics, seconds, file)
+        pool = lines[0].get("data")
+        return TrialResult(
+            setting, _strategy(header), int(header["seed"]), metrics, seconds, file, pool=pool, host=str(header["host"])
+        )
     except _UNREADABLE as error:
         raise ValueError(f"{file} is not a run that this version can read: {error!r}") from error
 
