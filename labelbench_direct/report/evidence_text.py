@@ -44,9 +44,9 @@ machine that had other work too, so an upper bound."""
 
 LEFT_OUT = """\
 Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait`, whose
-matrices have 128 (K - 1) rows and whose selections take many seconds; LabelBench's own `direct`, whose selections
-take seconds to minutes on pools of this size (README, "How fast"), so that it cannot be run for thousands of trials.
-*MLP head*: a few settings only."""
+selections take 4 seconds of processor time with two classes, and more with more; LabelBench's own `direct`, whose
+selections take seconds to minutes on pools of this size (README, "How fast"), so that it cannot be run for thousands
+of trials. *MLP head*: a few settings only."""
 
 HOW = """\
 ## How to make this page again

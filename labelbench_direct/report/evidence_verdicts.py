@@ -90,12 +90,12 @@ def short(cases: Sequence[Case]) -> list[str]:
         said = []
         for name, other in (*((DIRECT, rival) for rival in _MAIN[2:]), (EXPLORE, DIRECT)):
             counts = _count(own, name, other)
-            if total := sum(map(len, counts.values())):
-                said.append(f"`{name}` is ahead of {other} in {len(counts['ahead'])} and behind it in "
-                            f"{len(counts['behind'])} of {total}")  # fmt: skip
+            if any(counts.values()):
+                numbers = f"{len(counts['ahead'])} ahead, {len(counts['level'])} level, {len(counts['behind'])} behind"
+                said.append(f"`{name}` against {other} {numbers}")
         if said:
             labels = "wrong labels" if is_noisy else "no wrong labels"
-            lines.append(f"- **{head[0].upper()}{head[1:]}, {labels}**: {'; '.join(said)}.")
+            lines.append(f"- **{head[0].upper()}{head[1:]}, {labels}** ({len(own)} settings): {'; '.join(said)}.")
     clean = _count([case for case in cases if case.head == "linear head" and not case.is_noisy], DIRECT, "margin")
     if len(clean["behind"]) > len(clean["ahead"]):
         lines.append(CLEAN_LINEAR)
