@@ -122,7 +122,7 @@ def test_a_trial_with_a_matrix_goes_on_and_is_reported_beside_numbers(tmp_path):
         ([[[0, 0], [0, 1]]], ValueError, "row 0 of the confusion matrix has no entry above 0"),
         ([[["a", 1], [0, 1]]], TypeError, "a confusion matrix must have numbers, got 'a'"),
         ([MATRIX, MATRIX], ValueError, "noise must be distinct"),
-        ([True], TypeError, "or confusion matrices: lists of rows, or the names of .json or .csv files; got True"),
+        ([True], TypeError, 'or confusion matrices: lists of rows, .* or "given" for .*; got True'),
         (["much"], ValueError, "noise must be numbers between 0 and 1, or confusion matrices: .*; got 'much'"),
         (["absent.csv"], FileNotFoundError, "there is no confusion matrix at .*absent.csv"),
     ],

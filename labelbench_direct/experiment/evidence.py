@@ -14,6 +14,8 @@ SECOND = (*FIRST, "confidence", "entropy", "badge")
 _USUAL = {"strategy_name": "direct", "B1": 5}
 _SEEDS = 5
 """Seeds of one block: a page of few seeds in all settings is worth more than one of all seeds in few."""
+_DELAYS = {"first": 0.0, "second": 1.2, "slow": 1.4, "last": 3.5}
+"""By how many blocks the trials of each kind are behind the first."""
 
 
 def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
@@ -28,18 +30,20 @@ def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
 
 
 def ordered_trials(experiments: Sequence[Experiment]) -> list[Trial]:
-    """All trials of all experiments: by importance of their strategies, then in blocks of seeds, then by experiment."""
+    """All trials of all experiments: in blocks of seeds, those that matter less some blocks later."""
     keyed = []
     for number, experiment in enumerate(experiments):
         for trial in experiment.trials():
-            keyed.append(((_rank(trial), trial.seed // _SEEDS, number), trial))
+            keyed.append(((trial.seed // _SEEDS + _DELAYS[_kind(trial)], number), trial))
     return [trial for _, trial in sorted(keyed, key=lambda pair: pair[0])]
 
 
-def _rank(trial: Trial) -> int:
-    """0 for what comes first. Images and MLPs take many times as long as a linear head on features."""
+def _kind(trial: Trial) -> str:
+    """Images, and MLPs on large pools, take many times as long as a linear head on features."""
     name = trial.strategy["strategy_name"]
-    is_first = name in FIRST and (name != "direct" or trial.strategy == _USUAL)
-    is_choice = name == "direct" and len(trial.strategy) > len(_USUAL)
-    is_quick = trial.dataset.startswith("mnist5k" if trial.model["name"] == "mlp" else "features")
-    return (0 if is_first else 1 if name in SECOND and not is_choice else 2) + (0 if is_quick else 2)
+    is_variant = name == "direct" and trial.strategy != _USUAL
+    if name not in SECOND or len(trial.strategy) > len(_USUAL):
+        return "last"
+    if not trial.dataset.startswith("mnist5k" if trial.model["name"] == "mlp" else "features"):
+        return "slow" if name in FIRST and not is_variant else "last"
+    return "first" if name in FIRST and not is_variant else "second"

@@ -19,6 +19,7 @@ from labelbench_direct.report.statistics import Curves, Interval, paired, t_inte
 METRIC = BALANCED_TEST
 DIRECT = "direct"
 _USUAL_PARALLEL = 5
+_FEWEST = 3  # seeds of which an interval says something
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Case:
 
     def lead(self, name: str, other: str) -> Interval | None:
         """By how much ``name``'s mean over the rounds is above ``other``'s, over the seeds that both have: 95% by
-        Student's t. None where they share fewer than two.
+        Student's t. None where they share fewer than three.
         """
         pair = paired(self.curves[name], self.curves[other])
-        if pair is None or len(pair[0].seeds) < 2:
+        if pair is None or len(pair[0].seeds) < _FEWEST:
             return None
         return t_interval(pair[0].metrics[METRIC].mean(axis=1) - pair[1].metrics[METRIC].mean(axis=1))
 

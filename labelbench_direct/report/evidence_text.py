@@ -15,9 +15,9 @@ a time.
 labels by 10%. torch's `cross_entropy` does both in one call, and in a way that few people expect: the share of an
 example that smoothing gives to *another* class has that class's weight. With classes 1:99 and K 2 it asks every
 example of the common class to be called rare with probability .84. A head trained so is poor unless the labeled
-examples are balanced, and a strategy that finds rare examples looks far better than the others for that reason alone.
-Weighting each example by its own label mends it, and changes who wins. So both are here: *linear head* has torch's
-weights, *examples weighted* the others. Without wrong labels nothing is smoothed, and the two are one."""
+examples are balanced, so a strategy that finds rare examples looks far better than the others. Weighting each example
+by its own label mends that for the others, and changes who wins. So both are here: *linear head* has torch's weights,
+*examples weighted* the others. Without wrong labels nothing is smoothed, and the two are one."""
 
 HEADS = {
     "linear head": """\
@@ -28,6 +28,10 @@ The same, all of an example's loss weighted by the class of its own label.""",
     "MLP head": """\
 One hidden layer of 256 units, 300 steps of Adam, the loss as torch weights it. Fewer seeds and strategies.""",
 }
+
+CLEAN_LINEAR = """\
+- **Linear heads without wrong labels are better served by margin sampling** (and often by random sampling) than by
+DIRECT: labels from one narrow stretch around a threshold don't represent a class."""
 
 GOALS_NOTE = """\
 What this project set out to show, and whether the trials show it (*behind* and *worse*: beyond the 95% interval):"""
@@ -40,9 +44,9 @@ machine that had other work too, so an upper bound."""
 
 LEFT_OUT = """\
 Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait`, whose
-matrices have 128 (K - 1) rows and whose selections take many seconds; LabelBench's own `direct`, whose selections
-take seconds to minutes on pools of this size (README, "How fast"), so that it cannot be run for thousands of trials.
-*MLP head*: a few settings only."""
+selections take 4 seconds of processor time with two classes, and more with more; LabelBench's own `direct`, whose
+selections take seconds to minutes on pools of this size (README, "How fast"), so that it cannot be run for thousands
+of trials. *MLP head*: a few settings only."""
 
 HOW = """\
 ## How to make this page again
