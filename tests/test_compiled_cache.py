@@ -9,7 +9,7 @@ import pytest
 
 numba = pytest.importorskip("numba", reason="numba is not installed (the extra 'fast')")
 SOURCE = """
-from labelbench_direct.core.compiled_cache import compile_and_keep
+from labelbench_direct.core.compiled.cache import compile_and_keep
 @compile_and_keep(nogil=True)
 def add(a, b):
     return a + b

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from labelbench_direct.core import passes
 from labelbench_direct.core.order import margin_score, orders_of
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import ALInput, Dataset, Strategy, Trainer, labeled_indices, labeled_labels
@@ -36,7 +37,7 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
     counts = np.bincount(np.concatenate([known_labels, asked_labels]), minlength=scores.shape[1])
     classes = np.sort(np.argsort(counts, kind="stable")[:MOST_CLASSES])
     highest = np.ones(len(scores)) if scores.shape[1] == 2 else scores.max(axis=1)  # of two classes by score alone
-    orders = orders_of(scores, highest, classes)
+    orders = orders_of(scores, highest, classes, passes)
 
     def along(k: int) -> dict[str, Any]:
         order = orders[k]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms import functional
 
+from labelbench_direct.core.cores import usable_cores
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.embedded.data.parts import Data
 from labelbench_direct.hosts.embedded.models.inputs import View
@@ -28,8 +28,7 @@ _THREADS = 4  # that copy images as they are into memory from which CUDA fetches
 
 def _workers() -> int:
     """The processes that prepare views for CUDA: a third of the cores, since FlexMatch has three kinds of views."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores // 3))
+    return max(1, min(8, usable_cores() // 3))
 
 
 @dataclass(frozen=True)
