@@ -312,11 +312,11 @@ cannot exceed (dashed).
 What it shows:
 
 - **The fall is exponential, roughly, where the rounds are few**: in {rounds} rounds at 1:9 with up to 30% wrong.
-  Without noise 40 labels never missed, where uniform sampling still misses a third (1:9) or nearly all (1:99). At 1:99 with
-  wrong labels it is slower, and flattens at 10% wrong. With 40% wrong nothing here gets far by 320 labels.
+  Without noise 40 labels never missed, where uniform sampling still misses a third (1:9) or nearly all (1:99). At 1:99
+  with wrong labels it is slower, and flattens at 10% wrong. With 40% wrong nothing here gets far by 320 labels.
 - **It is not where the rounds grow with the budget**, m = b / B_parallel as Algorithm 1 has it. With {parallel} labels
-  a round and any noise the search hardly gets better after 80 labels, and at 1:99 with 10% or 20% wrong it gets worse. A
-  version space that shrinks after every few labels shrinks by too little evidence, and what it gives up never comes
+  a round and any noise the search hardly gets better after 80 labels, and at 1:99 with 10% or 20% wrong it gets worse.
+  A version space that shrinks after every few labels shrinks by too little evidence, and what it gives up never comes
   back. A large B_parallel is not only quicker to annotate.
 - **As printed the search is hardly better than uniform sampling**, although the rounds are few: of sub-intervals with
   equal losses it takes one, and the true threshold lies in another. That is what `keep_best` is for
