@@ -4,6 +4,7 @@
 the class) or None (not annotated).
 """
 
+import itertools
 import math
 
 
@@ -89,46 +90,78 @@ def draw(total, count, rng):
     return [rng.integers(total)] if count == 1 else rng.choice(total, size=count, replace=False)
 
 
-def direct(probabilities, labeled, annotate, budget, parallel, rng, options):
+class Direct:
     """Algorithms 1 and 2, drawing from ``rng`` what the core draws: the order of classes and ranks of candidates.
 
-    ``annotate(index)`` gives a label, and is called for what is asked only. Returns the queries in order.
+    ``annotate(index)`` gives a label, and is called for what is asked only.
     """
-    num_classes = len(probabilities[0])
-    labels = dict(labeled)
-    queries = []
 
-    def ask(indices):
-        for index in indices:
-            assert index not in labels
-            labels[index] = annotate(index)
-            queries.append(index)
+    def __init__(self, probabilities, labeled, annotate, parallel, rng, options):
+        self.probabilities, self.annotate, self.parallel = probabilities, annotate, parallel
+        self.rng, self.options = rng, options
+        self.labels = dict(labeled)
+        self.asked = set()  # and not answered yet
+        self.queries = []
 
-    def line_of(order, k):
-        return [None if index not in labels else bool(labels[index] == k) for index in order]
+    def is_free(self, index):
+        return index not in self.labels and index not in self.asked
 
-    most = options.min_budget_per_class
-    search_budget = min(budget // (2 * num_classes), budget if most is None else most)
-    for k in rng.permutation(num_classes).tolist():
-        order = class_order(probabilities, k)
-        line = line_of(order, k)
+    def view(self, k):
+        """The order of class k, and what is known along it."""
+        order = class_order(self.probabilities, k)
+        return order, [None if index not in self.labels else bool(self.labels[index] == k) for index in order]
+
+    def search(self, k, left):
+        order, line = self.view(k)
         low, high = initial_version_space(line)
-        left, rounds, size = search_budget, math.ceil(search_budget / parallel), high - low + 1
+        rounds, size = math.ceil(left / self.parallel), high - low + 1
         for t in range(rounds):
             if t > 0:
-                low, high = shrink(line, (low, high), max(1, round(size ** (1 - t / rounds))), options)
-            candidates = [order[i] for i in range(low, high) if line[i] is None]
-            count = min(parallel, left, len(candidates))
+                target = max(1, round(size ** (1 - t / rounds)))
+                low, high = shrink(self.view(k)[1], (low, high), target, self.options)
+            candidates = [index for index in order[low:high] if self.is_free(index)]
+            count = min(self.parallel, left, len(candidates))
             if count == 0:
                 break
-            ask([candidates[rank] for rank in draw(len(candidates), count, rng)])
+            yield [candidates[rank] for rank in draw(len(candidates), count, self.rng)]
             left -= count
-            line = line_of(order, k)
-    rest = budget - len(queries)
-    for i, k in enumerate(rng.permutation(num_classes).tolist()):
-        order = class_order(probabilities, k)
-        line = line_of(order, k)
-        share = rest * (i + 1) // num_classes - rest * i // num_classes
-        t = best_threshold(line, threshold_tie(line, options))
-        ask([order[p] for p in nearest_unlabeled(line, t, share)])
-    return queries
+
+    def annotate_around_threshold(self, k, share):
+        order, line = self.view(k)
+        t = best_threshold(line, threshold_tie(line, self.options))
+        free = [None if self.is_free(index) else True for index in order]
+        nearest = [order[p] for p in nearest_unlabeled(free, t, share)]
+        for start in range(0, share, self.parallel):
+            if batch := [index for index in nearest[start : start + self.parallel] if self.is_free(index)]:
+                yield batch
+
+    def spend(self, works, schedule):
+        """Ask for what they yield: one work after the other, or side by side, and answer."""
+        while works:
+            for work in works[:1] if schedule == "sequential" else list(works):
+                batch = next(work, None)
+                if batch is None:
+                    works.remove(work)
+                else:
+                    assert all(self.is_free(index) for index in batch)
+                    self.asked.update(batch)
+                    self.queries += batch
+            self.labels |= {index: self.annotate(index) for index in self.asked}
+            self.asked.clear()
+
+
+def direct(probabilities, labeled, annotate, budget, parallel, rng, options, schedule="sequential"):
+    """The queries in order."""
+    run = Direct(probabilities, labeled, annotate, parallel, rng, options)
+    num_classes = len(probabilities[0])
+    most = budget if options.min_budget_per_class is None else options.min_budget_per_class
+    share = min(budget // (2 * num_classes), most)
+    run.spend([run.search(k, share) for k in rng.permutation(num_classes).tolist()], schedule)
+    while True:
+        rest = budget - len(run.queries)
+        bounds = [rest * i // num_classes for i in range(num_classes + 1)]
+        shares = [stop - start for start, stop in itertools.pairwise(bounds)]
+        classes = rng.permutation(num_classes).tolist()
+        run.spend([run.annotate_around_threshold(k, s) for k, s in zip(classes, shares, strict=True)], schedule)
+        if len(run.queries) == budget:
+            return run.queries

@@ -184,7 +184,7 @@ def test_without_a_generator_the_global_seed_decides_as_in_labelbench():
         ({"B1": "20"}, TypeError, "B1 must be an integer, got '20'"),
         ({"B1": 2.0}, TypeError, "B1 must be an integer, got 2.0"),
         ({"min_budget_per_class": -1}, ValueError, "min_budget_per_class must be at least 0, got -1"),
-        ({"nearest": "position"}, ValueError, "option 'nearest' is gone: docs/choices.md shows that it made no difference"),
+        ({"nearest": "position"}, ValueError, "the option 'nearest' is gone: docs/choices.md shows that it"),
     ],
 )
 def test_bad_configurations(config, error, message):

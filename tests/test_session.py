@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from pools import all_options, pools, seeds
+from pools import Pool, all_options, pools, seeds
 
-from labelbench_direct import DirectSession, Options
+from labelbench_direct import DirectSession, GalaxySession, Options
 from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.class_line import ClassLine
 from labelbench_direct.core.order import class_order
 from labelbench_direct.core.vreduce import vreduce
 
+SCHEDULES = st.sampled_from(["sequential", "interleaved"])
 
-def start(pool, budget, parallel=3, seed=0, options=None, labels=None):
+
+def start(pool, budget, parallel=3, seed=0, options=None, labels=None, schedule="sequential"):
     labels = pool.labels if labels is None else labels
     return DirectSession(
         pool.probabilities,
@@ -30,6 +32,7 @@ def start(pool, budget, parallel=3, seed=0, options=None, labels=None):
         parallel=parallel,
         rng=np.random.default_rng(seed),
         options=options,
+        schedule=schedule,
     )
 
 
@@ -42,13 +45,15 @@ def run(session, labels):
     return batches
 
 
-@given(pools(), st.integers(0, 12), st.integers(1, 6), seeds, all_options)
-def test_whole_algorithm_equals_oracle(pool, budget, parallel, seed, options):
+@given(pools(), st.integers(0, 12), st.integers(1, 6), seeds, all_options, SCHEDULES)
+def test_whole_algorithm_equals_oracle(pool, budget, parallel, seed, options, schedule):
     budget = min(budget, pool.num_unlabeled)
-    batches = run(start(pool, budget, parallel, seed, options), pool.labels)
+    batches = run(start(pool, budget, parallel, seed, options, schedule=schedule), pool.labels)
     known = {index: pool.labels[index] for index in pool.labeled.tolist()}
     rng = np.random.default_rng(seed)
-    expected = oracle.direct(pool.probabilities, known, pool.labels.__getitem__, budget, parallel, rng, options)
+    expected = oracle.direct(
+        pool.probabilities, known, pool.labels.__getitem__, budget, parallel, rng, options, schedule
+    )
     assert [index for batch in batches for index in batch.tolist()] == expected
 
 
@@ -257,6 +262,220 @@ class SessionMachine(RuleBasedStateMachine):
 
 TestSessionMachine = SessionMachine.TestCase
 TestSessionMachine.settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+
+
+def galaxy(pool, budget, seed=0):
+    rng = np.random.default_rng(seed)
+    return GalaxySession(pool.probabilities, pool.labeled, pool.labels[pool.labeled], budget=budget, rng=rng)
+
+
+def any_session(pool, budget, parallel, seed, kind):
+    if kind == "galaxy":
+        return galaxy(pool, budget, seed)
+    return start(pool, budget, parallel, seed, schedule=kind)
+
+
+KINDS = st.sampled_from(["sequential", "interleaved", "galaxy"])
+
+
+@given(pools(max_examples=20), st.integers(0, 20), st.integers(1, 6), seeds, KINDS, st.data())
+def test_asking_for_some_at_a_time_changes_nothing(pool, budget, parallel, seed, kind, data):
+    """As long as all answers are there before the next asking, in any order and in parts."""
+    budget = min(budget, pool.num_unlabeled)
+    waiting = any_session(pool, budget, parallel, seed, kind)
+    run(waiting, pool.labels)
+    session = any_session(pool, budget, parallel, seed, kind)
+    asked = []
+    rng = np.random.default_rng(data.draw(seeds))
+    while not session.done:
+        some = session.ask(int(rng.integers(1, 9))) if rng.random() < 0.8 else session.ask()
+        asked += some.tolist()
+        for part in np.array_split(rng.permutation(some), 2):
+            session.tell(part, pool.labels[part])
+    assert asked == list(waiting.told)
+    assert session.told == waiting.told
+
+
+class AsynchronousMachine(RuleBasedStateMachine):
+    """Annotators who answer when they like, or never, or cannot, or change their minds: nothing is asked twice at a
+    time, the budget is kept, and the same calls give the same session again.
+    """
+
+    @initialize(pool=pools(max_examples=16), seed=seeds, parallel=st.integers(1, 4), kind=KINDS, data=st.data())
+    def begin(self, pool, seed, parallel, kind, data):
+        self.pool = pool
+        self.budget = data.draw(st.integers(0, pool.num_unlabeled))
+        self.again = lambda: any_session(pool, self.budget, parallel, seed, kind)
+        self.session, self.calls = self.again(), []
+        self.released, self.out, self.asked = set(), set(), set()
+
+    def call(self, name, *arguments):
+        self.calls.append((name, arguments, getattr(self.session, name)(*arguments)))
+        return self.calls[-1][-1]
+
+    def some(self, data, indices):
+        return data.draw(st.lists(st.sampled_from(sorted(indices)), unique=True)) if len(indices) else []
+
+    @rule(n=st.none() | st.integers(0, 7))
+    def ask(self, n):
+        before = set(self.session.pending.tolist())
+        room = self.budget - len(self.session.told) - len(before)
+        asked = self.call("ask", n).tolist()
+        assert len(asked) == len(set(asked))
+        assert not set(asked) & (before | set(self.session.told) | set(self.pool.labeled.tolist()) | self.out)
+        assert self.session.pending.tolist()[len(before) :] == asked
+        assert len(asked) <= (room if n is None else min(n, room))
+        free = len(self.pool.labels) - len(self.pool.labeled) - len(set(self.session.told) | before | self.out)
+        if n and room > 0 and free > 0:
+            assert asked, "somebody could work"
+        self.released -= set(asked)
+        self.asked |= set(asked)
+
+    @rule(data=st.data())
+    def tell(self, data):
+        some = self.some(data, self.session.pending)
+        self.call("tell", some, [self.pool.labels[index] for index in some])
+
+    @rule(data=st.data())
+    def cannot_tell(self, data):
+        some = self.some(data, self.session.pending)
+        self.call("cannot_tell", some)
+        self.out |= set(some)
+
+    @rule(data=st.data())
+    def release(self, data):
+        some = self.some(data, self.session.pending)
+        self.call("release", some)
+        self.released |= set(some)
+
+    @rule(data=st.data())
+    def answer_late(self, data):
+        """Counts while its place in the budget is free."""
+        some = self.some(data, self.released | self.out)[:1]
+        labels = [self.pool.labels[index] for index in some]
+        if some and len(self.session.told) + len(self.session.pending) == self.budget:
+            with pytest.raises(ValueError, match="too late"):
+                self.session.tell(some, labels)
+            return
+        self.call("tell", some, labels)
+        self.released -= set(some)
+        self.out -= set(some)
+
+    @rule(data=st.data())
+    def correct(self, data):
+        some = self.some(data, list(self.session.told))
+        self.call("correct", some, [data.draw(st.integers(0, self.pool.num_classes - 1)) for _ in some])
+
+    @invariant()
+    def budget_is_kept(self):
+        if hasattr(self, "session"):
+            assert len(self.session.told) + len(self.session.pending) <= self.budget
+            assert not set(self.session.told) & set(self.session.pending.tolist())
+            assert self.session.remaining == self.budget - len(self.session.told)
+
+    def teardown(self):
+        if not hasattr(self, "session"):
+            return
+        while not self.session.done:
+            self.ask(3)
+            pending = self.session.pending[::-1]
+            self.call("tell", pending, self.pool.labels[pending])
+        assert len(self.session.told) == min(self.budget, self.pool.num_unlabeled - len(self.out))
+        assert set(self.session.told) <= self.asked
+        assert self.session.ask(5).tolist() == []
+        replayed = self.again()
+        for name, arguments, result in self.calls:
+            assert np.array_equal(getattr(replayed, name)(*arguments), result)
+        assert replayed.told == self.session.told
+        assert getattr(replayed, "thresholds", None) == getattr(self.session, "thresholds", None)
+
+
+TestAsynchronousMachine = AsynchronousMachine.TestCase
+TestAsynchronousMachine.settings = settings(max_examples=500, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "interleaved", "galaxy"])
+def test_annotators_who_can_tell_nothing(kind):
+    """Every example is asked for once, and the session ends."""
+    pool = Pool(np.random.default_rng(0).dirichlet(np.ones(3), 30), np.zeros(30, dtype=int), np.arange(4))
+    session, asked = any_session(pool, 12, 5, 0, kind), []
+    while not session.done:
+        asked += session.ask().tolist()
+        session.cannot_tell(session.pending)
+    assert sorted(asked) == list(range(4, 30))
+    assert session.told == {}
+    assert session.remaining == 12
+
+
+def test_many_annotators_at_once_when_interleaved():
+    """Every class has its batch out at a time: K x B_parallel queries, all of them different."""
+    rng = np.random.default_rng(0)
+    pool = Pool(rng.dirichlet(np.ones(4), 500), rng.integers(0, 4, 500), np.arange(40))
+    assert len(start(pool, 200, parallel=5).ask()) == 5
+    assert len(set(start(pool, 200, parallel=5, schedule="interleaved").ask().tolist())) == 20
+
+
+def test_asking_on_while_nobody_answers():
+    """The whole budget can be out at a time, and what is open is not evidence."""
+    rng = np.random.default_rng(0)
+    pool = Pool(rng.dirichlet(np.ones(3), 200), rng.integers(0, 3, 200), np.arange(20))
+    for kind in ("sequential", "interleaved", "galaxy"):
+        session = any_session(pool, 60, 4, 0, kind)
+        while len(batch := session.ask(7)):
+            assert len(batch) <= 7
+        assert len(set(session.pending.tolist())) == 60
+        assert session.ask().tolist() == session.ask(1).tolist() == []
+        session.tell(session.pending, pool.labels[session.pending])
+        assert session.done
+
+
+def test_a_released_query_may_be_asked_again_and_a_late_answer_counts():
+    pool = Pool(np.array([[0.6, 0.4], [0.3, 0.7]]), np.array([0, 1]), np.zeros(0, dtype=int))
+    session = start(pool, 1, parallel=1)
+    (first,) = session.ask()
+    session.release([first])
+    assert not session.done
+    session.tell([first], [0])  # although nobody waits for it
+    assert session.told == {first: 0}
+    assert session.done
+
+
+def test_corrections_replace_what_was_told():
+    pool = Pool(np.array([[0.6, 0.4], [0.3, 0.7]]), np.array([0, 1]), np.zeros(0, dtype=int))
+    session = start(pool, 1, parallel=1)
+    (asked,) = session.ask()
+    session.tell([asked], [0])
+    session.correct([asked], [1])
+    assert session.done
+    assert session.told == {asked: 1}
+    assert session._known.label_of[asked] == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "message"),
+    [
+        ("ask", [-1], "n must be at least 0, got -1"),
+        ("cannot_tell", [[1]], "nobody can tell: example 1, which was not asked for"),
+        ("cannot_tell", [[0]], "nobody can tell: example 0, which was told"),
+        ("release", [[1]], "released: example 1, which was not asked for"),
+        ("release", [[3]], "released example 3, which is not open any more"),
+        ("release", [[9]], r"indices must be in 0..3 \(the pool\), got 9"),
+        ("correct", [[2], [0]], "corrected the label of example 2, which was not told"),
+        ("correct", [[0], [2]], "labels must be in 0..1, got 2 for example 0"),
+    ],
+)
+def test_bad_calls_change_nothing(call, arguments, message):
+    """Example 0 is told, 1 not asked for, 2 open, 3 released."""
+    session = start(Pool(np.full((4, 2), 0.5), np.zeros(4, dtype=int), np.zeros(0, dtype=int)), 3, parallel=4)
+    session._queue = np.array([0, 2, 3])
+    session.ask()
+    session.tell([0], [1])
+    session.release([3])
+    with pytest.raises(ValueError, match=message):
+        getattr(session, call)(*arguments)
+    assert session.pending.tolist() == [2]
+    assert session.told == {0: 1}
+
 
 GOOD = np.array([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
 
