@@ -40,7 +40,7 @@ bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-
 bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelBench's too
 	$(BIN)/python tests/benchmarks/strategies.py
 
-theory: $(READY)  ## the paper's lemma and theorem, tried: docs/theory.md and its pictures, in three minutes
+theory: $(READY)  ## the paper's lemma and theorem, tried: docs/theory.md and its pictures, in two minutes
 	$(BIN)/python tests/benchmarks/theory.py docs
 
 mutants: $(READY)  ## break the core on purpose, once for each law, and see the tests fail
