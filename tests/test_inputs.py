@@ -11,7 +11,7 @@ import torch
 from standins import Elsewhere
 
 from labelbench_direct import DirectSession
-from labelbench_direct.core import engine, passes
+from labelbench_direct.core import engine
 from labelbench_direct.core import scores as core_scores
 from labelbench_direct.core.scores import OnDevice
 
@@ -77,7 +77,7 @@ def test_extra_memory_is_a_share_of_the_input():
     """In numpy, of whose memory everything is traced."""
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet(np.full(100, 0.3), 30_000), rng.integers(0, 100, 30_000)
-    with mock.patch.object(engine, "_compiled_if_possible", return_value=passes):
+    with mock.patch.object(engine, "_compiled_if_possible", return_value=engine.NUMPY):
         tracemalloc.start()
         session = DirectSession(probabilities, [], [], budget=400, parallel=7, rng=rng)
         while not session.done:

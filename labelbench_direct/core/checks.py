@@ -31,7 +31,7 @@ def check_probabilities(probabilities: Any) -> Scores:
 
     def check(part: range) -> None:
         for place, rows in blocks(array, part, engine):
-            bad = engine.check_rows(rows, highest[place])
+            bad = engine.passes.check_rows(rows, highest[place])
             if bad >= 0:
                 _refuse_row(place.start + bad, rows[bad])
 

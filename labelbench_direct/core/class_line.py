@@ -22,37 +22,33 @@ class ClassLine:
         self.k = k
         self._order, self._known = order, known
         self._drawn: dict[int, int] = {}  # positions of what was drawn, by index
-        self._look_at_all()
+        self._line, self._seen, self._revision = self._take(), len(known), known.revision
 
     @property
     def one_vs_rest(self) -> OneVsRest:
         """What is taken along the order, and the votes."""
-        if self._revision != self._known.revision:
-            self._look_at_all()
-        elif self._seen < len(self._known):
-            new = self._known.since(self._seen)
-            positions = [self._drawn.get(index, -1) for index in new.tolist()]
-            if min(positions) < 0:
-                self._look_at_all()
-            else:
-                self._insert(np.array(positions), self._votes(self._known.label_of[new]))
+        known = self._known
+        new = known.since(self._seen)
+        positions = [self._drawn.get(index, -1) for index in new.tolist()]
+        if self._revision != known.revision or -1 in positions:  # not only labels of what was drawn here
+            self._line = self._take()
+        elif positions:
+            self._line = self._inserted(np.array(positions), self._votes(known.label_of[new]))
+        self._seen, self._revision = len(known), known.revision
         return self._line
 
-    def _look_at_all(self) -> None:
+    def _take(self) -> OneVsRest:
+        """What is taken along the whole order."""
         labels = self._known.label_of.take(self._order)
         positions = np.flatnonzero(labels != UNLABELED)
-        self._line = OneVsRest(positions, self._votes(labels[positions]), len(labels))
-        self._seen, self._revision = len(self._known), self._known.revision
+        return OneVsRest(positions, self._votes(labels[positions]), len(labels))
 
-    def _insert(self, positions: Indices, votes: Indices) -> None:
-        """Take in labels of examples that were drawn here."""
+    def _inserted(self, positions: Indices, votes: Indices) -> OneVsRest:
+        """The line with some more."""
         ascending = positions.argsort()
         positions, votes, line = positions[ascending], votes[ascending], self._line
         places = line.positions.searchsorted(positions)
-        self._line = OneVsRest(
-            _inserted(line.positions, places, positions), _inserted(line.votes, places, votes), line.size
-        )
-        self._seen = len(self._known)
+        return OneVsRest(_inserted(line.positions, places, positions), _inserted(line.votes, places, votes), line.size)
 
     def _votes(self, labels: Order) -> Indices:
         votes: Indices = 2 * (labels == self.k) - (labels >= 0).astype(np.int64)

@@ -10,10 +10,12 @@ import warnings
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from labelbench_direct.core import passes
+from labelbench_direct.core.class_line import ClassLine
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats
 
@@ -21,27 +23,39 @@ WORTH_COMPILING = 2**20
 """With fewer scores numpy is done before compiled code is loaded."""
 
 
-def engine_for(shape: tuple[int, ...]) -> ModuleType:
-    """The passes for scores of shape (N, K)."""
-    return passes if math.prod(shape) < WORTH_COMPILING else _compiled_if_possible()
+class Engine(NamedTuple):
+    """Who answers."""
+
+    passes: ModuleType
+    """``core.passes``, or what is compiled by the same names."""
+    line: type[ClassLine]
+
+
+NUMPY = Engine(passes, ClassLine)
+
+
+def engine_for(shape: tuple[int, ...]) -> Engine:
+    """The engine for scores of shape (N, K)."""
+    return NUMPY if math.prod(shape) < WORTH_COMPILING else _compiled_if_possible()
 
 
 @cache
-def _compiled_if_possible() -> ModuleType:
+def _compiled_if_possible() -> Engine:
     try:
-        return importlib.import_module("labelbench_direct.core.compiled")
+        class_line = importlib.import_module("labelbench_direct.core.compiled.class_line")
+        return Engine(importlib.import_module("labelbench_direct.core.compiled.passes"), class_line.CompiledLine)
     except (ImportError, RuntimeError) as error:  # numba raises either where it cannot work
         if not (isinstance(error, ModuleNotFoundError) and error.name in ("numba", "labelbench_direct.core.compiled")):
             warnings.warn(f"numba cannot compile here, so numpy does it, slower: {error}", stacklevel=2)
-        return passes
+        return NUMPY
 
 
-def blocks(array: Floats, part: range, engine: ModuleType) -> Iterator[tuple[slice, Floats]]:
+def blocks(array: Floats, part: range, engine: Engine) -> Iterator[tuple[slice, Floats]]:
     """The rows of a part as the passes read them, with their place: in blocks, but whole for what is compiled, where
     memory holds them as they are read.
     """
     is_plain = isinstance(array, np.ndarray) and array.flags.c_contiguous and array.dtype != np.float16
-    if is_plain and engine is not passes:
+    if is_plain and engine.passes is not passes:
         yield slice(part.start, part.stop), array[part.start : part.stop]
     else:
         for place, rows in row_blocks(array, part):

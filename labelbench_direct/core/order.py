@@ -9,10 +9,13 @@ dtype. Ties are common (half-precision scores repeat), so the tie rule is part o
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from labelbench_direct.core.passes import plain
+from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices, Order
 
 
@@ -34,30 +37,27 @@ def class_order(probabilities: Floats, k: int) -> Indices:
     return np.lexsort((-score, -margin_score(probabilities, k)))  # stable: equal keys stay in pool order
 
 
-def orders_of(scores: Floats, highest: Floats, classes: Indices) -> dict[int, Order]:
+def orders_of(scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> dict[int, Order]:
     """By class, the orders of a few classes: what lies side by side in memory is read together, in blocks of rows.
 
-    ``highest`` (N,) in float64; 1 everywhere orders by score alone. One vectorized sort of integers for each class,
-    which hold the gap to the highest score in their high bits (where it is 0, the score) and the index in their low
-    ones. Runs that the high bits cannot tell apart are put right after the sort.
+    ``highest`` (N,) in float64; 1 everywhere orders by score alone. ``passes``: whose ``fill_keys``.
     """
-    gaps = np.empty((len(classes), len(scores)))
-    for start in range(0, len(scores), _ROWS):
-        rows = slice(start, start + _ROWS)
-        for k, gap in zip(classes.tolist(), gaps, strict=True):
-            np.subtract(highest[rows], scores[rows, k], out=gap[rows])
-    return {k: _sorted(gap, scores[:, k], highest) for k, gap in zip(classes.tolist(), gaps, strict=True)}
+    keys = np.empty((len(classes), len(scores)), dtype=np.int64)
+    if isinstance(scores, np.ndarray) and scores.dtype != np.float16:
+        passes.fill_keys(scores, highest, classes, keys)
+    else:
+        for place, most in row_blocks(highest):
+            passes.fill_keys(plain(scores[place, classes]), most, np.arange(len(classes)), keys[:, place])
+    return {k: _sorted(key, scores[:, k], highest) for k, key in zip(classes.tolist(), keys, strict=True)}
 
 
-_ROWS = 2**12
+def _sorted(keys: Indices, score: Floats, highest: Floats) -> Order:
+    """(N,): the pool indices by ascending key, which is not kept, as Eq. 2 says.
 
-
-def _sorted(gap: Floats, score: Floats, highest: Floats) -> Order:
-    """(N,): the pool indices by ascending gap, which is not kept, then descending score, then ascending index."""
-    index_bits = np.int64((1 << max(1, (len(gap) - 1).bit_length())) - 1)
-    keys = gap.view(np.int64)  # bits of numbers from 0 on are in the numbers' order
-    predicted = np.flatnonzero(gap <= 0)
-    keys[predicted] = -np.abs(score[predicted].astype(np.float64)).view(np.int64)
+    One vectorized sort of integers, which hold the key in their high bits and the index in their low ones. Runs that
+    the high bits cannot tell apart are put right after it.
+    """
+    index_bits = np.int64((1 << max(1, (len(keys) - 1).bit_length())) - 1)
     keys &= ~index_bits
     keys |= np.arange(len(keys))
     keys.sort()
@@ -78,8 +78,10 @@ def _put_right(order: Order, alike: Indices, score: Floats, highest: Floats) -> 
     if not wrong.any():
         return
     run = np.cumsum(np.diff(alike, prepend=-2) > 1)  # consecutive places that are alike are one run
-    places = alike[np.isin(run, run[wrong])]
-    places = np.union1d(places, places + 1)
+    is_wrong = np.zeros(run[-1] + 1, dtype=bool)
+    is_wrong[run[wrong]] = True
+    places = alike[is_wrong[run]]
+    places = np.unique(np.concatenate((places, places + 1)))
     some = order[places]
     order[places] = some[np.lexsort((some, -score[some], highest[some] - score[some]))]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.types import Floats
+from labelbench_direct.core.types import Floats, Indices
 
 ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
 """How far a row of scores may be from summing to 1: softmax in half precision stays within it."""
+
+_ROWS = 2**12  # of which neighboring columns are read while they are in the cache
 
 
 def plain(rows: Floats) -> Floats:
@@ -25,6 +27,21 @@ def check_rows(rows: Floats, highest: Floats) -> int:
     if rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE:  # false for not-a-number, too
         return -1
     return int(np.argmin((rows.min(axis=1) >= 0) & (off <= ROW_SUM_TOLERANCE)))
+
+
+def fill_keys(rows: Floats, highest: Floats, columns: Indices, keys: Indices) -> None:
+    """Fill ``keys`` (C, n): integers that never descend along the orders of ``columns`` (C,).
+
+    They are the bits of the gap to ``highest`` (n,), which for numbers from 0 on are in the numbers' order; where it is
+    0, minus those of the score.
+    """
+    for start in range(0, len(rows), _ROWS):
+        block = slice(start, start + _ROWS)
+        for k, key in zip(columns.tolist(), keys, strict=True):
+            np.subtract(highest[block], rows[block, k], out=key[block].view(np.float64))
+    for k, key in zip(columns.tolist(), keys, strict=True):
+        predicted = np.flatnonzero(key <= 0)
+        key[predicted] = -np.abs(rows[predicted, k].astype(np.float64)).view(np.int64)
 
 
 def top_two_margin(rows: Floats, margins: Floats) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.class_line import ClassLine
+from labelbench_direct.core.engine import engine_for
 from labelbench_direct.core.order import index_type, orders_of
 from labelbench_direct.core.scores import WORTH_A_CORE, Scores
 from labelbench_direct.core.types import Indices, Order
@@ -32,6 +33,7 @@ class PoolOrders:
         self.num_examples, self.num_classes = self._scores.shape
         # With two classes the order is by score alone: by the gap to 1.
         self._highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
+        self._engine = engine_for(self._scores.shape)
         bytes_each = self.num_examples * np.dtype(index_type(self.num_examples)).itemsize
         self.together = min(self.num_classes, max(1, _MOST_BYTES // bytes_each))
         """How many orders are held."""
@@ -45,18 +47,18 @@ class PoolOrders:
                 self._held.clear()
                 self._held = self._sort(group)
             for k in group:
-                yield ClassLine(self._held[k], known, k)
+                yield self._engine.line(self._held[k], known, k)
 
     def order(self, k: int) -> Order:
         """(N,) one class's order, which is not held."""
-        return orders_of(self._scores, self._highest, np.array([k]))[k]
+        return orders_of(self._scores, self._highest, np.array([k]), self._engine.passes)[k]
 
     def _sort(self, classes: Sequence[int]) -> dict[int, Order]:
         ascending = np.sort(np.array(classes))
         parts = [ascending[start : start + _COLUMNS] for start in range(0, len(ascending), _COLUMNS)]
 
         def sort(part: Indices) -> dict[int, Order]:
-            return orders_of(self._scores, self._highest, part)
+            return orders_of(self._scores, self._highest, part, self._engine.passes)
 
         cores = min(os.cpu_count() or 1, len(parts), len(ascending) * self.num_examples // WORTH_A_CORE)
         if cores < 2:

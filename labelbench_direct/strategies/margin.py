@@ -17,7 +17,7 @@ def top_two_margin(probabilities: Floats) -> Floats:
 
     def fill(part: range) -> None:
         for place, rows in blocks(probabilities, part, engine):
-            engine.top_two_margin(rows, margins[place])
+            engine.passes.top_two_margin(rows, margins[place])
 
     on_all_cores(fill, probabilities)
     return margins

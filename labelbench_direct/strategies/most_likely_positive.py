@@ -24,7 +24,7 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
 
     def fill(part: range) -> None:
         for place, rows in blocks(probabilities, part, engine):
-            engine.highest_of_others(rows, majority, scores[place])
+            engine.passes.highest_of_others(rows, majority, scores[place])
 
     on_all_cores(fill, probabilities)
     return scores
