@@ -29,6 +29,11 @@ class ALDataset:
     label_type, num_classes = LabelType.MULTI_CLASS, 3
     def __init__(self):
         self._labels, self._labeled, self._clean = np.eye(3, dtype=np.int64)[np.arange(60) % 3], None, False
+        self.train_dataset = range(60)
+    def get_classnames(self):
+        return list("abc")
+    def get_input_datasets(self):
+        return self.train_dataset, range(5), range(7)
     def __len__(self):
         return len(self._labels)
     def set_corrupter(self, corrupter):

@@ -85,8 +85,10 @@ def test_launched_run_uses_ours_and_writes_lines_beside_labelbenchs_log(run, tmp
     assert [int(line["Label index"]) for line in logged if "i" in line] == indices
     labels = np.array([label for line in rounds for label in line["labels"]])
     assert 0 < (labels != np.array(indices) % 3).sum() <= 6, "labels are those that training sees"
+    assert [line["data"]["class_counts"] for line in rounds if "data" in line] == [[20, 20, 20]], "the true ones, once"
     ((trial,), _) = read_results([tmp_path / "lines"])
     assert trial.metrics["Balanced Test Accuracy"].tolist() == [0.5] * 3
+    assert trial.pool["checksum"] == rounds[0]["data"]["checksum"]
 
 
 def test_what_was_logged_is_read_back_without_an_account(run, checkout):

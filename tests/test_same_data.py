@@ -15,12 +15,12 @@ from test_report import make_trial
 from labelbench_direct.cli import main
 from labelbench_direct.experiment import hosts
 from labelbench_direct.experiment.hosts import check_results
-from labelbench_direct.experiment.pools import describe_data, describe_labels, difference, tell_apart
+from labelbench_direct.experiment.pools import describe_data, difference, tell_apart
 from labelbench_direct.experiment.trial import Settings, run_trial
 from labelbench_direct.hosts.embedded import load
 from labelbench_direct.hosts.embedded.data.catalog import loaded
 from labelbench_direct.hosts.embedded.data.parts import Part
-from labelbench_direct.hosts.labelbench.pools import check_kept_labels, get_dataset, pool_labels
+from labelbench_direct.hosts.labelbench.pools import check_kept_labels, describe_pool, get_dataset
 from labelbench_direct.report.groups import families, group
 from labelbench_direct.report.read import read_results
 
@@ -175,16 +175,14 @@ class Theirs(FullDataset):
     def __init__(self, labels, num_classes):
         super().__init__(labels, [], num_classes)
         self.train_dataset, self.clean = SimpleNamespace(), False
+        self.columns, self.num_classes = num_classes, 3
 
     def eval(self):
         self.clean = True
 
     def get_train_labels(self):
         assert self.clean, "as corrupted"
-        return super().get_train_labels()
-
-    def get_num_classes(self):
-        return 3
+        return np.eye(self.columns)[self._labels[self._labeled]]
 
     def get_classnames(self):
         return None
@@ -196,13 +194,14 @@ class Theirs(FullDataset):
 def test_labelbenchs_data_are_known_by_labels_and_sizes():
     labels = np.array([0, 1, 2, 2, 1, 1])
     dataset = Theirs(labels, 3)
-    first = describe_labels(*pool_labels(dataset))
+    first = describe_pool(dataset)
     assert first["class_counts"] == [1, 3, 2]
     assert first["classes"] == ["0", "1", "2"]
     assert not dataset.clean, "the data set stays as it is"
     assert len(dataset.labeled_idxs()) == 0
-    second = describe_labels(*pool_labels(Theirs(labels[::-1], 3)))
-    third = describe_labels(labels, ["0", "1", "2"], [6, 2, 5])
+    second = describe_pool(Theirs(labels[::-1], 3))
+    dataset.get_input_datasets = lambda: [range(6), range(2), range(5)]
+    third = describe_pool(dataset)
     assert len({one["checksum"] for one in (first, second, third)}) == 3
 
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from labelbench_direct.core.types import Indices
 from labelbench_direct.experiment.noise import GIVEN, check_fits
-from labelbench_direct.experiment.pools import POOL, DataNote, check_same_data, describe_data, describe_labels
+from labelbench_direct.experiment.pools import POOL, DataNote, check_same_data, describe_data
 from labelbench_direct.experiment.schema import DATA_DIR, UNIFORM_ONLY, Experiment, Trial
 from labelbench_direct.hosts.corrupters import Corrupter, given_noise, make_corrupter
 from labelbench_direct.hosts.embedded import make_trainer
 from labelbench_direct.hosts.embedded.data.catalog import load
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, examine_data, make_parts
-from labelbench_direct.hosts.labelbench.pools import pool_labels
+from labelbench_direct.hosts.labelbench.pools import describe_pool
 from labelbench_direct.hosts.loop import GeneratorState, LoopTrainer, RandomState, first_batch
 from labelbench_direct.labelbench import Dataset, Strategy
 from labelbench_direct.strategies import STRATEGIES
@@ -60,7 +60,7 @@ def check_results(experiment: Experiment, folder: Path, labelbench_home: str | N
         except Exception as error:  # whatever the code of a data set meets
             raise ValueError(f"LabelBench cannot read {experiment.dataset} in {data_folder}: {error!r}") from error
     if found is not None:
-        check_same_data(folders, describe_labels(*found), experiment.dataset)
+        check_same_data(folders, found, experiment.dataset)
 
 
 def make_bench(trial: Trial, labelbench_home: str | None, data_folder: str | None) -> Bench:
@@ -86,7 +86,7 @@ def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:
         trial.batch_size,
         trial.seed,
     )
-    data = describe_labels(*pool_labels(parts.dataset))
+    data = describe_pool(parts.dataset)
     return Bench(parts.dataset, parts.trainer, parts.strategy, parts.first, GlobalRandomState(), data)
 
 
@@ -116,6 +116,5 @@ def _corrupter(trial: Trial, pool: Pool, rng: np.random.Generator) -> Corrupter:
     given = pool.data.train.given
     if isinstance(trial.noise, str):
         check_fits(trial.noise, trial.dataset, pool.get_classnames(), given is not None)
-        assert given is not None
-        return given_noise(given, rng)
+        return given_noise(np.asarray(given), rng)
     return make_corrupter(trial.noise, pool.num_classes, rng)

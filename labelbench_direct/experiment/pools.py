@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from labelbench_direct.core.types import Indices
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.hosts.embedded.data.parts import Data
 
@@ -25,27 +24,13 @@ _NAMED = 10
 
 def describe_data(data: Data) -> DataNote:
     """The embedded host's data. Their checksum covers inputs, labels, parts and class names."""
-    counts = np.bincount(data.train.labels, minlength=data.num_classes)
-    return _pool(data.classnames, counts, data.checksum, data.notes)
-
-
-def describe_labels(labels: Indices, classnames: Sequence[str], sizes: Sequence[int]) -> DataNote:
-    """LabelBench's data: the pool's true labels (N,), and how many examples each part has.
-
-    The checksum covers these and the class names; LabelBench has no method that hands out the rest as it is stored.
-    """
-    digest = hashlib.blake2b(json.dumps([list(classnames), list(sizes)]).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
-    return _pool(classnames, np.bincount(labels, minlength=len(classnames)), digest.hexdigest(), ())
-
-
-def _pool(classnames: Sequence[str], counts: Indices, checksum: str, notes: Sequence[str]) -> DataNote:
+    counts = np.bincount(data.train.labels, minlength=data.num_classes).tolist()
     return {
-        "examples": int(counts.sum()),
-        "classes": list(classnames),
-        "class_counts": counts.tolist(),
-        "checksum": checksum,
-        "notes": list(notes),
+        "examples": len(data.train.labels),
+        "classes": list(data.classnames),
+        "class_counts": counts,
+        "checksum": data.checksum,
+        "notes": list(data.notes),
     }
 
 

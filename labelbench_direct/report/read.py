@@ -213,7 +213,10 @@ def _read_labelbench_lines(file: Path) -> TrialResult | None:
         )
         seconds = np.full(len(lines), np.nan)
         metrics = _metrics([line["metrics"] for line in lines])
-        return TrialResult(setting, header["strategy"], header["seed"], metrics, seconds, file)
+        return TrialResult(
+            setting, header["strategy"], header["seed"], metrics, seconds, file,
+            pool=lines[0].get("data"), host=header["host"],
+        )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} is not a run that this version can read: {error!r}") from error
 

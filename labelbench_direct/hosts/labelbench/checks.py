@@ -13,7 +13,13 @@ import numpy as np
 
 from labelbench_direct.hosts.labelbench import corrupters, models
 from labelbench_direct.hosts.labelbench.configurations import find_configuration
-from labelbench_direct.hosts.labelbench.pools import check_batch_size, check_known, source_of, suggestion
+from labelbench_direct.hosts.labelbench.pools import (
+    check_batch_size,
+    check_kept_labels,
+    check_known,
+    source_of,
+    suggestion,
+)
 from labelbench_direct.hosts.labelbench.program import Run
 from labelbench_direct.strategies.base import PoolStrategy
 
@@ -117,6 +123,7 @@ def watch(run: Run) -> None:
     def checked_set_corrupter(self: Any, corrupter: Any) -> None:
         check_loaded(run, len(self))
         set_corrupter(self, corrupter)
+        check_kept_labels(self, run.dataset, run.data_dir)
 
     @functools.wraps(get_feature)
     def checked_get_feature(self: Any, dataset: Any, dataset_split: str, *arguments: Any, **options: Any) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.labelbench.bridges import apply_bridges
 from labelbench_direct.hosts.labelbench.configurations import read_configuration
-from labelbench_direct.hosts.labelbench.pools import check_kept_labels, get_dataset, kept_labels, pool_labels
+from labelbench_direct.hosts.labelbench.pools import check_kept_labels, describe_pool, get_dataset, kept_labels
 from labelbench_direct.hosts.labelbench.run import REGISTRIES
 
 Configuration = dict[str, Any]
@@ -117,8 +117,8 @@ def _registries(checkout: Path) -> dict[str, Any]:
 
 def examine_data(
     checkout: Path, data_folder: str, name: str, batch_size: int, *, with_labels: bool
-) -> tuple[Indices, list[str], list[int]] | None:
-    """What ``pool_labels`` says of LabelBench's data set, if labels are wanted or LabelBench keeps them already:
+) -> dict[str, Any] | None:
+    """What ``describe_pool`` says of LabelBench's data set, if labels are wanted or LabelBench keeps them already:
     reading them for the first time draws from the generators with which it then trains.
 
     Raises ValueError where no trial can run on it. The working directory becomes the checkout; what LabelBench prints
@@ -133,7 +133,7 @@ def examine_data(
         if not (with_labels or kept_labels(name, data_folder).is_file()):
             return None
         check_kept_labels(dataset, name, data_folder)
-        return pool_labels(dataset)
+        return describe_pool(dataset)
 
 
 def _make_extractor(configuration: Configuration, data_folder: str, dataset_name: str) -> tuple[Any, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import difflib
+import hashlib
+import json
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -66,8 +68,8 @@ def check_kept_labels(dataset: Any, name: str, data_folder: str) -> None:
         found = _labels(dataset, np.array([len(dataset) - 1])).shape[1]
     except IndexError:
         found = 0
-    if found != dataset.get_num_classes():
-        what = f"are of {found} classes, {name} has {dataset.get_num_classes()}" if found else "are too few"
+    if found != dataset.num_classes:
+        what = f"are of {found} classes, {name} has {dataset.num_classes}" if found else "are too few"
         files = kept_labels(name, data_folder).name.replace("train", "*")
         raise ValueError(
             f"the labels that LabelBench keeps in {data_folder} {what}: it reads {files} for every K, and whatever the "
@@ -75,11 +77,24 @@ def check_kept_labels(dataset: Any, name: str, data_folder: str) -> None:
         )
 
 
-def pool_labels(dataset: Any) -> tuple[Indices, list[str], list[int]]:
-    """The pool's true labels (N,), the classes' names, and how many examples pool, validation and test part have."""
-    names = dataset.get_classnames() or range(dataset.get_num_classes())
+def describe_pool(dataset: Any) -> dict[str, Any]:
+    """What data these are: size, classes and true counts of the pool, and a checksum of the pool's true labels, the
+    classes' names and the sizes of pool, validation and test part.
+
+    LabelBench has no method that hands out images, or the other parts' labels, as they are stored.
+    """
+    names = list(map(str, dataset.get_classnames() or range(dataset.num_classes)))
+    labels = _labels(dataset, np.arange(len(dataset))).astype(np.uint8)  # zeros and ones
     sizes = [len(part) for part in dataset.get_input_datasets()]
-    return _labels(dataset, np.arange(len(dataset))).argmax(axis=1), list(map(str, names)), sizes
+    digest = hashlib.blake2b(json.dumps([names, sizes]).encode(), digest_size=16)
+    digest.update(labels.data)
+    return {
+        "examples": len(labels),
+        "classes": names,
+        "class_counts": labels.sum(axis=0, dtype=np.int64).tolist(),
+        "checksum": digest.hexdigest(),
+        "notes": [],
+    }
 
 
 def _labels(dataset: Any, indices: Indices) -> NDArray[Any]:

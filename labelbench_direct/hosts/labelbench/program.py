@@ -31,6 +31,7 @@ class Run:
     """The configuration files by kind, as they were named."""
     configurations: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is in them."""
+    data_dir: str = ""
     selected_by: dict[str, str] = field(default_factory=dict)
     """By what ``point_evaluation.py`` finds the run that selected its labels, by argument; empty for ``main.py``."""
 
@@ -65,4 +66,5 @@ def read_run(arguments: Sequence[str]) -> Run | None:
     if None in (parsed.dataset, parsed.seed, batch_size, rounds, *names.values(), *selected_by.values()):
         return None
     configurations = {kind: read_configuration(kind, name) for kind, name in names.items()}
-    return Run(parsed.dataset, parsed.seed, batch_size, rounds, names, configurations, selected_by)
+    data_dir = parsed.data_dir or ""
+    return Run(parsed.dataset, parsed.seed, batch_size, rounds, names, configurations, data_dir, selected_by)

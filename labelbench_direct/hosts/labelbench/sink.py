@@ -16,6 +16,7 @@ import numpy as np
 from labelbench_direct.core.types import Indices
 from labelbench_direct.hosts.labelbench.checkout import commit_of
 from labelbench_direct.hosts.labelbench.messages import say
+from labelbench_direct.hosts.labelbench.pools import describe_pool
 from labelbench_direct.hosts.labelbench.program import Run
 from labelbench_direct.labelbench import labeled_indices, labeled_labels
 
@@ -48,6 +49,8 @@ class Sink:
         self._indices: list[int] = []
         self._labels: list[int] = []
         self.dataset: Any = None
+        self.data: dict[str, Any] | None = None
+        """What the data are, until a round has said it."""
 
     def begin(self, logged_as: dict[str, Any]) -> None:
         """The run begins; ``logged_as`` is what LabelBench tells wandb of it: project, name, config."""
@@ -64,6 +67,8 @@ class Sink:
             return
         own = {name: float(value) for name, value in metrics.items() if name != "Epoch"}
         record = {"kind": "round", "round": int(metrics["Epoch"]), "indices": self._indices, "labels": self._labels}
+        if self.data is not None:  # which were not known when the run began
+            record["data"], self.data = self.data, None
         self._write({**record, "metrics": own})
         self._indices, self._labels = [], []
 
@@ -134,7 +139,7 @@ def attach(run: Run, checkout: Path) -> Sink:
     @functools.wraps(set_corrupter)
     def set_corrupter_too(self: Any, corrupter: Any) -> None:
         set_corrupter(self, corrupter)
-        sink.dataset = self
+        sink.dataset, sink.data = self, describe_pool(self)
 
     @functools.wraps(update)
     def update_too(self: Any, new_idxs: Any) -> None:
