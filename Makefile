@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare figures evidence test lint bench bench-strategies mutants torture clean
+.PHONY: help compare figures evidence test lint bench bench-strategies theory mutants torture clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -39,6 +39,9 @@ bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-
 
 bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelBench's too
 	$(BIN)/python tests/benchmarks/strategies.py
+
+theory: $(READY)  ## the paper's lemma and theorem, tried: docs/theory.md and its pictures, in three minutes
+	$(BIN)/python tests/benchmarks/theory.py docs
 
 mutants: $(READY)  ## break the core on purpose, once for each law, and see the tests fail
 	$(BIN)/python tests/benchmarks/mutants.py
