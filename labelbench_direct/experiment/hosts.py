@@ -116,6 +116,5 @@ def _corrupter(trial: Trial, pool: Pool, rng: np.random.Generator) -> Corrupter:
     given = pool.data.train.given
     if isinstance(trial.noise, str):
         check_fits(trial.noise, trial.dataset, pool.get_classnames(), given is not None)
-        assert given is not None
-        return given_noise(given, rng)
+        return given_noise(np.asarray(given), rng)
     return make_corrupter(trial.noise, pool.num_classes, rng)

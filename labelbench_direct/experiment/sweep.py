@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -128,15 +129,15 @@ class _RoundCounter:
     def __init__(self, trials: Sequence[Trial], folder: Path) -> None:
         self._rounds = sum(trial.rounds for trial in trials)
         self._unfinished = {trial.identifier: (folder / trial.identifier, trial.rounds) for trial in trials}
-        self._trials = len(trials)
+        self._trials, self._folder = len(trials), folder
         self._sizes: dict[str, int] = {}
         self._counts = dict.fromkeys(self._unfinished, 0)
 
     def progress(self, notes: tuple[str, ...]) -> Progress:
         running = 0
-        for name, (path, rounds) in list(self._unfinished.items()):
-            if not path.exists():
-                continue
+        there = self._unfinished.keys() & {entry.name for entry in os.scandir(self._folder)}  # of thousands, a few
+        for name in there:
+            path, rounds = self._unfinished[name]
             running += is_leased(path)
             file = path / ROUNDS
             size = file.stat().st_size if file.exists() else 0

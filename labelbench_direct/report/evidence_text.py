@@ -34,7 +34,8 @@ CLEAN_LINEAR = """\
 DIRECT: labels from one narrow stretch around a threshold don't represent a class."""
 
 GOALS_NOTE = """\
-What this project set out to show, and whether the trials show it (*behind* and *worse*: beyond the 95% interval):"""
+What this project set out to show, and whether the trials show it (*worse*: beyond the 95% interval). What was tried
+for `direct_explore`: [explore.md](explore.md)."""
 
 TABLE_NOTE = """\
 final: balanced test accuracy with 2,000 labels, mean over seeds, the highest in bold; worst seed: the lowest of them.
