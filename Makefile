@@ -5,11 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
 .PHONY: help compare figures evidence test lint bench bench-strategies mutants torture dist gpu wheels theory clean
-=======
-.PHONY: help compare figures evidence test lint bench bench-strategies theory mutants torture clean
->>>>>>> w-evidence
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20

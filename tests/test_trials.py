@@ -247,6 +247,7 @@ HERE, ELSEWHERE = {"machine": leases._machine(), "pid": os.getpid()}, {"machine"
         (None, 2 * leases.EXPIRES, False),
         ("free", 0, False),
     ],
+    ids=lambda value: "lease" if isinstance(value, str) else None,  # a text has this process's id in it
 )
 def test_a_lease_expires_with_its_owner(tmp_path, monkeypatch, text, age, alive):
     monkeypatch.setattr(leases, "_HEARTBEAT", 0.01)
