@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from labelbench_direct.experiment.names import digest
 from labelbench_direct.report.metrics import LOWER_IS_BETTER, NO_DIRECTION, Better, check_metric
 from labelbench_direct.report.read import NUM_LABELED, Setting, TrialResult
 from labelbench_direct.report.statistics import Curves
@@ -36,7 +35,7 @@ def group(trials: Sequence[TrialResult], notes: list[str]) -> list[Group]:
     """
     labels = strategy_labels(trials)
     by_setting: dict[Setting, dict[str, list[TrialResult]]] = {}
-    for trial, label in zip(_by_data(trials, notes), labels, strict=True):
+    for trial, label in zip(trials, labels, strict=True):
         by_setting.setdefault(trial.setting, {}).setdefault(label, []).append(trial)
     groups = []
     for setting, members in by_setting.items():
@@ -56,48 +55,6 @@ def families(groups: Sequence[Group]) -> list[list[Group]]:
     for one in sorted(groups, key=lambda one: one.setting.noise):
         found.setdefault(replace(one.setting, noise=0.0, confusion=""), []).append(one)
     return list(found.values())
-
-
-def _by_data(trials: Sequence[TrialResult], notes: list[str]) -> list[TrialResult]:
-    """The trials, those of one setting on different data in settings of their own, which ``notes`` say.
-
-    What is not known of a trial's data (LabelBench's results say nothing of them) is taken to be as in the others,
-    where all of those agree.
-    """
-    known: dict[Setting, dict[tuple[str, str], None]] = {}
-    for trial in trials:
-        known.setdefault(trial.setting, {})[trial.data] = None
-
-    def data_of(trial: TrialResult) -> tuple[str, str]:
-        fitting = [data for data in known[trial.setting] if _agree(data, trial.data)]
-        telling = [data for data in fitting if all(data)] or [data for data in fitting if data[0]]
-        return telling[0] if len(telling) == 1 else trial.data
-
-    found: dict[Setting, dict[tuple[str, str], str]] = {}
-    for trial in trials:
-        found.setdefault(trial.setting, {}).setdefault(data_of(trial), digest("".join(data_of(trial)))[:6])
-    for setting, names in found.items():
-        if len(names) > 1:
-            each = "; ".join(f"{name}: {_describe(*data)}" for data, name in names.items())
-            notes.append(f"{setting.place}: trials on different data, shown apart and not compared ({each})")
-    return [
-        replace(trial, setting=replace(trial.setting, data=found[trial.setting][data_of(trial)]))
-        if len(found[trial.setting]) > 1
-        else trial
-        for trial in trials
-    ]
-
-
-def _agree(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    return all(mine == theirs or not mine or not theirs for mine, theirs in zip(one, other, strict=True))
-
-
-def _describe(pool: str, content: str) -> str:
-    """What is known of data."""
-    if not pool:
-        return "unknown"
-    classes, counts = json.loads(pool)
-    return f"{sum(counts):,} examples of {len(classes)} classes{f', checksum {content[:8]}' if content else ''}"
 
 
 def strategy_labels(trials: Sequence[TrialResult]) -> list[str]:

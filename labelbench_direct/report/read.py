@@ -33,17 +33,11 @@ class Setting:
     """The share of wrong labels, of a confusion matrix the expected one."""
     confusion: str = ""
     """A name for the confusion matrix, if there is one."""
-    data: str = ""
-    """A name for the data, if trials on others have all the rest in common."""
-
-    @property
-    def _what(self) -> str:
-        return f"{self.dataset}{f', data {self.data}' if self.data else ''}"
 
     @property
     def title(self) -> str:
         """For people."""
-        parts = [self._what, self.noise_title, f"{self.batch_size:,} labels a round", self.model, self.trainer]
+        parts = [self.dataset, self.noise_title, f"{self.batch_size:,} labels a round", self.model, self.trainer]
         return ", ".join(parts)
 
     @property
@@ -57,7 +51,7 @@ class Setting:
     def place(self) -> str:
         """Data set and noise, for notes."""
         matrix = f" by confusion matrix {self.confusion}" if self.confusion else ""
-        return f"{self._what}, noise {self.noise:g}{matrix}"
+        return f"{self.dataset}, noise {self.noise:g}{matrix}"
 
 
 @dataclass(frozen=True)
@@ -77,8 +71,6 @@ class TrialResult:
     class_counts: Series | None = None
     """(K,) true examples of each class in the pool."""
     published: bool = False
-    data: tuple[str, str] = ("", "")
-    """What is known of the data: the pool's classes with their counts, and the digest of its content."""
 
     @property
     def labels(self) -> Series:
@@ -106,7 +98,7 @@ def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
         trials += found
     if not trials:
         more = f"; and {len(notes) - 5} more" if len(notes) > 5 else ""
-        raise ValueError(f"there are no results to report on yet: {'; '.join(notes[:5])}{more}")
+        raise ValueError(f"there is nothing to report on yet: {'; '.join(notes[:5])}{more}")
     return _without_duplicates(trials, notes), notes
 
 
@@ -165,7 +157,6 @@ def read_trial(folder: Path) -> TrialResult:
             rounds=None if lines[-1]["last"] else int(header["rounds"]),
             class_accuracies=np.array(lines[-1]["class_accuracies"], dtype=np.float64),
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
-            data=(json.dumps([pool["classes"], pool["class_counts"]]), str(pool.get("digest", ""))),
         )
     except _UNREADABLE as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error
