@@ -582,23 +582,3 @@ def test_runs_that_stopped_half_way_are_said(made):
     assert "a.jsonl.part is a LabelBench run that is not finished" in first
     assert "direct-seed1-0123456789.jsonl has no finished round yet" in second
     assert "direct-seed2-0123456789.jsonl.part is a LabelBench run that is not finished" in third
-
-
-def test_trials_on_other_data_are_shown_apart(tmp_path):
-    for seed in (0, 1):
-        for name in ("direct", "margin"):
-            path = make_trial(tmp_path / "in", name, seed, 0.9)
-            if name == "margin":
-                pool = json.loads((path / "pool.json").read_text())
-                (path / "pool.json").write_text(
-                    json.dumps({**pool, "class_counts": [100, 20, 20, 6, 9], "classes": [*"abcde"]})
-                )
-    published(tmp_path / "in", dataset="made_up_random")
-    trials, notes = read_results([tmp_path / "in"])
-    groups = group(trials, notes)
-    assert sorted(name for one in groups for name in one.curves) == ["direct", "margin", "margin (published)"]
-    assert len(groups) == 3
-    (note,) = [note for note in notes if "different data" in note]
-    assert "145 examples of 4 classes" in note
-    assert "155 examples of 5 classes" in note
-    assert write_report([tmp_path / "in"], tmp_path / "out").page.exists()

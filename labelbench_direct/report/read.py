@@ -39,7 +39,7 @@ def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
         trials += found
     if not trials:
         more = f"; and {len(notes) - 5} more" if len(notes) > 5 else ""
-        raise ValueError(f"there are no results to report on yet: {'; '.join(notes[:5])}{more}")
+        raise ValueError(f"there is nothing to report on yet: {'; '.join(notes[:5])}{more}")
     return _without_duplicates(with_data(trials, notes), notes), notes
 
 
