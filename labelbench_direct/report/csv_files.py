@@ -12,7 +12,7 @@ import numpy as np
 from labelbench_direct.report.groups import Group
 from labelbench_direct.report.statistics import Interval, lead, saved
 
-_KEYS = ("dataset", "noise", "confusion", "batch_size", "model", "trainer")
+_KEYS = ("dataset", "data", "noise", "confusion", "batch_size", "model", "trainer")
 _NONE = Interval(np.nan, np.nan, np.nan)
 
 
