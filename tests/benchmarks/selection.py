@@ -1,7 +1,7 @@
 """Time one selection at the sizes of the paper's data sets, in seconds and in reads of the score matrix.
 
-Beside DIRECT, each once: the same without numba, its readable reference (on orders that are sorted as a whole), this
-package's BADGE and GALAXY, and with LABELBENCH_HOME set LabelBench's own strategies (see ``labelbenchs``). Run with
+DIRECT in numpy and with numba; beside it, each once, this package's BADGE and GALAXY, and with LABELBENCH_HOME set
+LabelBench's own strategies (see ``labelbenchs``). Run with
 ``make bench``; ``imagenet`` among the sizes writes a file of 5 GB into --folder, and --growth draws how the cost grows.
 """
 
@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from standins import Dataset, Trainer
 
 Answer = TypeVar("Answer")
+Search = Callable[..., list[int]]
 THEIRS = ("direct", "galaxy", "badge", "coreset", "entropy", "confidence", "margin")
 """LabelBench's strategies. Its bait takes longer at these sizes than anybody waits."""
 Pool = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -48,19 +49,11 @@ def direct(pool: Pool, budget: int, parallel: int = PARALLEL) -> list[int]:
     return list(session.told)
 
 
-def readable(pool: Pool, budget: int) -> list[int]:
-    """DIRECT in numpy, on orders that are sorted as a whole: with one bucket."""
-    from labelbench_direct.core import buckets, passes
+def without_numba(pool: Pool, budget: int, parallel: int = PARALLEL) -> list[int]:
+    from labelbench_direct.core import engine
 
-    with mock.patch.object(passes, "fastest", return_value=passes), mock.patch.object(buckets, "NUM_BUCKETS", 1):
-        return direct(pool, budget)
-
-
-def without_numba(pool: Pool, budget: int) -> list[int]:
-    from labelbench_direct.core import passes
-
-    with mock.patch.object(passes, "fastest", return_value=passes):
-        return direct(pool, budget)
+    with mock.patch.object(engine, "_compiled_if_possible", return_value=engine.NUMPY):
+        return direct(pool, budget, parallel)
 
 
 def rival(name: str, pool: Pool, embeddings: np.ndarray, budget: int) -> list[int]:
@@ -129,26 +122,25 @@ def table(name: str, folder: Path, repeats: int, alone: bool) -> None:
     print(f"B_train {size.budget:,}, B_parallel {PARALLEL}; one read {read:.4f} s\n")
     print("| | s (least to most) | reads | extra memory / scores |\n|---|---|---|---|")
 
-    def run() -> list[int]:
-        return direct(pool, size.budget)
-
     def row(what: str, seconds: float, spread: str = "", memory: float | None = None) -> None:
         held = "" if memory is None else f"{memory / scores.nbytes:.2f}"
         print(f"| {what} | {seconds:.3f}{spread} | {seconds / read:.0f} | {held} |", flush=True)
 
-    least, median, most = timed(run, repeats)
-    row("DIRECT", median, f" ({least:.3f} to {most:.3f})", extra_memory(run))
+    answers: list[list[int]] = []
+    for what, search in (("DIRECT", without_numba), ("DIRECT with numba", direct)):
+        for parallel in (PARALLEL, 1)[: 1 if name == "imagenet" else 2]:
+
+            def run(search: Search = search, parallel: int = parallel) -> list[int]:
+                return search(pool, size.budget, parallel)
+
+            least, median, most = timed(run, repeats)
+            memory = extra_memory(run) if parallel == PARALLEL else None
+            row(f"{what}, B_parallel {parallel}", median, f" ({least:.3f} to {most:.3f})", memory)
+            answers.append(run())
+    if answers[: len(answers) // 2] != answers[len(answers) // 2 :]:
+        raise AssertionError("with numba DIRECT selects other examples")
     if alone:
         return
-    expected = run()
-    for what, search in (
-        ("DIRECT without numba", without_numba),
-        ("DIRECT, readable: orders sorted as a whole", readable),
-    ):
-        answer, seconds, memory = watched(lambda search=search: search(pool, size.budget))
-        if answer != expected:
-            raise AssertionError(f"{what} selects other examples")
-        row(what + ", the same examples", seconds, memory=memory)
     for ours in ("badge", "galaxy"):
         embeddings = embed(scores) if ours == "badge" else np.zeros((len(scores), 0))
         _, seconds, memory = watched(lambda ours=ours, given=embeddings: rival(ours, pool, given, size.budget))
@@ -166,21 +158,24 @@ def table(name: str, folder: Path, repeats: int, alone: bool) -> None:
 def profile(name: str, parallel: int) -> None:
     """Print what the time of one selection is spent on, in milliseconds and calls, after one that does not count."""
     from labelbench_direct import session
-    from labelbench_direct.core import buckets
-    from labelbench_direct.core.compiled_evidence import CompiledEvidence
+    from labelbench_direct.core import pool_orders
+    from labelbench_direct.core.engine import engine_for
 
     size = SIZES[name]
     pool = simulate(size)
     direct(pool, size.budget, parallel)
     spent: dict[str, list[float]] = {}
+    line = engine_for(pool[0].shape).line
     parts = [
-        (session, "check_probabilities", "check the scores: the first read"),
-        (buckets.PoolOrders, "_code", "cut the orders into buckets: the second read"),
-        (buckets.PoolOrders, "permutation", "number the examples (once, within the first draw)"),
-        (CompiledEvidence, "initial_version_space", "first version spaces"),
-        (CompiledEvidence, "draw", "draw candidates"),
-        (CompiledEvidence, "shrink", "shrink version spaces"),
-        (CompiledEvidence, "nearest", "best thresholds, and examples nearest to them"),
+        (session, "check_probabilities", "check the scores"),
+        (pool_orders.PoolOrders, "_sort", "sort the orders"),
+        (line, "_take", "find in an order what is labeled"),
+        (line, "_inserted", "take in labels"),
+        (line, "initial_version_space", "first version spaces"),
+        (line, "draw", "draw candidates"),
+        (line, "shrink", "shrink version spaces"),
+        (line, "best_threshold", "best thresholds"),
+        (line, "nearest", "examples nearest to them"),
     ]
     with contextlib.ExitStack() as stack:
         for owner, attribute, what in parts:
@@ -255,7 +250,7 @@ def main() -> int:
         growth(parsed.growth, parsed.repeats)
     for name in parsed.sizes:
         if parsed.profile:
-            for parallel in (PARALLEL, 1):
+            for parallel in (PARALLEL, 1)[: 1 if name == "imagenet" else 2]:
                 profile(name, parallel)
             continue
         table(name, parsed.folder, parsed.repeats, parsed.alone)
