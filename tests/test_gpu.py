@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,24 @@ def test_a_check_that_takes_too_long_or_dies_is_a_row(checks, tmp_path):
     assert row.ok is False
     assert "ended with status 2" in row.value
     assert "invalid choice: 'tpu'" in row.value
+
+
+def test_what_a_stopped_check_started_is_stopped_too(checks, tmp_path, monkeypatch):
+    """Here: a sleeper that would hold its end of a pipe for a minute."""
+    program = tmp_path / "gpu" / "__main__.py"
+    program.parent.mkdir()
+    program.write_text("import subprocess; subprocess.run(['sleep', '60'], close_fds=False)")
+    monkeypatch.setattr(checks, "TESTS", tmp_path)
+    (tmp_path / "log").write_text("")
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    popen = checks.subprocess.Popen
+    monkeypatch.setattr(checks.subprocess, "Popen", lambda *a, **k: popen(*a, **{**k, "pass_fds": (writing,)}))
+    (row,) = checks.run_apart("trial", [], tmp_path / "log", tmp_path / "rows", 5)
+    os.close(writing)
+    assert row.value == "stopped after its 5 s"
+    assert select.select([reading], [], [], 20)[0], "nobody holds the other end any more"
+    os.close(reading)
 
 
 def test_a_smaller_card_gets_smaller_sizes_that_say_so(checks):

@@ -9,8 +9,10 @@ Every check runs in a process of its own, within its own time, and one that fail
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,11 +94,16 @@ def run_apart(name: str, arguments: list[str], log: Path, rows: Path, seconds: f
     before = len(read(rows))
     command = [sys.executable, str(TESTS / "gpu"), name, "--here", *arguments]
     with log.open("a") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
         try:
-            status = subprocess.run(command, stdout=file, stderr=file, timeout=seconds, check=False).returncode
+            status = process.wait(seconds)
             ended = f"ended with status {status}: {log.read_text().strip()[-300:]}" if status else ""
         except subprocess.TimeoutExpired:
             ended = f"stopped after its {seconds:.0f} s"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it started: a card has room for one check
+            process.wait()
     yield from read(rows)[before:]
     if ended:
         yield Row(name, "", ended, "in time, and by itself", False)
