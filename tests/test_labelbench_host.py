@@ -8,12 +8,13 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from fake_labelbench import write_checkout
 from sweeps import wait_for_end
 
 from labelbench_direct import cli
 from labelbench_direct.hosts.labelbench import checkout as checkouts
-from labelbench_direct.hosts.labelbench import configurations, datasets, doctor
+from labelbench_direct.hosts.labelbench import bridges, configurations, datasets, doctor
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.corrupters import noisy_random
@@ -509,3 +510,15 @@ def test_every_configuration_is_json_under_a_kind():
         kind, *rest = file.relative_to(configurations.own_folder()).parts
         assert kind in configurations.KINDS
         assert configurations.read_configuration(kind, "/".join(rest))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 half of it"])
+def test_labelbenchs_damaged_caches_are_named(tmp_path, monkeypatch, content):
+    cache = tmp_path / "labels_sixty_train.pt"
+    cache.write_bytes(content)
+    monkeypatch.setattr(torch, "load", torch.load)
+    bridges._load_own_caches()
+    with pytest.raises(ValueError, match=r"cache .*labels_sixty_train.pt cannot be read .*: delete it, and LabelBench"):
+        eval("load(path)", {"__name__": "LabelBench.dataset.datasets", "load": torch.load, "path": cache})  # its module
+    with pytest.raises((EOFError, RuntimeError)):
+        torch.load(cache)

@@ -78,9 +78,16 @@ def _load_own_caches() -> None:
     @functools.wraps(load)
     def load_too(*arguments: Any, **options: Any) -> Any:
         caller = sys._getframe(1).f_globals.get("__name__", "")
-        if caller.startswith("LabelBench.dataset."):
-            options.setdefault("weights_only", False)
-        return load(*arguments, **options)
+        if not caller.startswith("LabelBench.dataset."):
+            return load(*arguments, **options)
+        options.setdefault("weights_only", False)
+        try:
+            return load(*arguments, **options)
+        except Exception as error:  # torch raises whatever it meets in half a file
+            raise ValueError(
+                f"LabelBench's cache {arguments[0]} cannot be read ({type(error).__name__}: {error}), as a crash or a "
+                "full disk leaves it: delete it, and LabelBench makes it again"
+            ) from error
 
     torch.load = load_too
 
