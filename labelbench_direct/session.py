@@ -61,7 +61,8 @@ class Session:
         count = min(len(self._queue), room, len(self._queue) if n is None else n)
         asked, self._queue = self._queue[:count].copy(), self._queue[count:]
         self._open.update(dict.fromkeys(asked.tolist()))
-        self._unanswered.difference_update(asked.tolist())
+        if self._unanswered:
+            self._unanswered.difference_update(asked.tolist())
         return asked
 
     def tell(self, indices: ArrayLike, labels: ArrayLike) -> None:
@@ -74,12 +75,16 @@ class Session:
         """
         told = check_integers(indices, "indices")
         answers = check_labels(labels, told, self._num_classes)
-        new = dict(zip(told.tolist(), answers.tolist(), strict=True))
-        if len(told) == 0 or told.tolist() != list(self._open):  # else as they were asked for
-            check_indices(told, len(self._known.label_of))
-            new = self._check_answers(new)
-            told = np.array(list(new), dtype=np.int64)
-            answers = np.array(list(new.values()), dtype=np.int64)
+        asked = told.tolist()
+        if asked and asked == list(self._open):  # all that is open, as it was asked for
+            self._told.update(zip(asked, answers.tolist(), strict=True))
+            self._known.add(told, answers)
+            self._open.clear()
+            self._go_on()
+            return
+        check_indices(told, len(self._known.label_of))
+        new = self._check_answers(dict(zip(asked, answers.tolist(), strict=True)))
+        told, answers = (np.array(list(column), dtype=np.int64) for column in (new.keys(), new.values()))
         self._told.update(new)
         self._known.add(told, answers)
         self._close(told)
@@ -174,12 +179,12 @@ class Session:
             self._unanswered.discard(index)
         if without_answer:
             self._unanswered.update(indices.tolist())
-        if len(self._told) == self._budget:
-            self._queue = self._queue[:0]
         self._go_on()
 
     def _go_on(self) -> None:
         """Run the algorithm once nothing is open that it could wait for."""
+        if len(self._told) == self._budget:
+            self._queue = self._queue[:0]  # late answers have taken its place
         if not self._open and not len(self._queue):
             self._advance()
 

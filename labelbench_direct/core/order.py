@@ -48,18 +48,19 @@ def orders_of(scores: Floats, highest: Floats, classes: Indices, passes: ModuleT
     else:
         for place, most in row_blocks(highest):
             passes.fill_keys(plain(scores[place, classes]), most, np.arange(len(classes)), keys[:, place])
-    return {k: _sorted(key, scores[:, k], highest) for k, key in zip(classes.tolist(), keys, strict=True)}
+    numbers = np.arange(len(scores))
+    return {k: _sorted(key, numbers, scores[:, k], highest) for k, key in zip(classes.tolist(), keys, strict=True)}
 
 
-def _sorted(keys: Indices, score: Floats, highest: Floats) -> Order:
-    """(N,): the pool indices by ascending key, which is not kept, as Eq. 2 says.
+def _sorted(keys: Indices, numbers: Indices, score: Floats, highest: Floats) -> Order:
+    """(N,): the pool indices, ``numbers``, by ascending key, which is not kept, as Eq. 2 says.
 
     One vectorized sort of integers, which hold the key in their high bits and the index in their low ones. Runs that
     the high bits cannot tell apart are put right after it.
     """
     index_bits = np.int64((1 << max(1, (len(keys) - 1).bit_length())) - 1)
     keys &= ~index_bits
-    keys |= np.arange(len(keys))
+    keys |= numbers
     keys.sort()
     alike = np.flatnonzero((keys[1:] ^ keys[:-1]) <= index_bits)
     keys &= index_bits
