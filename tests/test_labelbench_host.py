@@ -13,8 +13,8 @@ from fake_labelbench import write_checkout
 from sweeps import wait_for_end
 
 from labelbench_direct import cli
-from labelbench_direct.hosts.labelbench import checkout as checkouts
 from labelbench_direct.hosts.labelbench import bridges, configurations, datasets, doctor
+from labelbench_direct.hosts.labelbench import checkout as checkouts
 from labelbench_direct.hosts.labelbench.bridges import BRIDGES
 from labelbench_direct.hosts.labelbench.checks import check_features
 from labelbench_direct.hosts.labelbench.corrupters import noisy_random

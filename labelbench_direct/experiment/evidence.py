@@ -12,10 +12,11 @@ FIRST = ("direct", "direct_explore", "random", "margin", "galaxy")
 SECOND = (*FIRST, "confidence", "entropy", "badge")
 """The strategies whose trials come first, and those that come after them; DIRECT first at its usual B_parallel."""
 _USUAL = {"strategy_name": "direct", "B1": 5}
-_SEEDS = 5
-"""Seeds of one block: a page of few seeds in all settings is worth more than one of all seeds in few."""
-_DELAYS = {"first": 0.0, "second": 1.2, "slow": 1.4, "last": 3.5}
-"""By how many blocks the trials of each kind are behind the first."""
+_TURNS = {"first": (0.0, 0.2), "second": (1.2, 0.6), "slow": (2.4, 0.3), "last": (3.5, 0.6)}
+"""When the trials of a kind begin to have their turns, and how much later each seed has its own: a page of few seeds in
+all settings is worth more than one of all seeds in few.
+"""
+_SEEDS = 5  # that have their turn together, so that a data set is read less often
 
 
 def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
@@ -34,8 +35,14 @@ def ordered_trials(experiments: Sequence[Experiment]) -> list[Trial]:
     keyed = []
     for number, experiment in enumerate(experiments):
         for trial in experiment.trials():
-            keyed.append(((trial.seed // _SEEDS + _DELAYS[_kind(trial)], number), trial))
+            keyed.append(((_turn(trial), number), trial))
     return [trial for _, trial in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def _turn(trial: Trial) -> float:
+    first, each = _TURNS[_kind(trial)]
+    together = 1 if _kind(trial) == "slow" else _SEEDS
+    return first + each * (trial.seed // together * together)
 
 
 def _kind(trial: Trial) -> str:

@@ -67,9 +67,12 @@ class Case:
         return t_interval(pair[0].metrics[METRIC].mean(axis=1) - pair[1].metrics[METRIC].mean(axis=1))
 
     def best(self) -> list[str]:
-        """The strategy with the highest mean over the rounds, then those that are not beyond doubt below it."""
+        """The strategy with the highest mean over the rounds, then those that are not beyond doubt below it; of those
+        with at least half as many finished seeds as any.
+        """
         reference = max(self.curves, key=lambda name: len(self.curves[name].seeds))
-        leads = {name: self.lead(name, reference) for name in self.curves}
+        most = len(self.curves[reference].seeds)
+        leads = {name: self.lead(name, reference) for name, own in self.curves.items() if 2 * len(own.seeds) >= most}
         names = sorted((name for name, by in leads.items() if by is not None), key=lambda name: -_value(leads[name]))
         tied = []
         for name in names[1:]:

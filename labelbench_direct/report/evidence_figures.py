@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labelbench_direct.report import figures
 from labelbench_direct.report.cases import DIRECT, METRIC, Case
+from labelbench_direct.report.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,19 +38,23 @@ def draw_cases(cases: Sequence[Case], noise: float | str) -> Figure | None:
     return figure
 
 
+def _lead(case: Case, name: str) -> Interval | None:
+    return case.lead(name, DIRECT) if {name, DIRECT} <= set(case.curves) else None
+
+
 def draw_leads(cases: Sequence[Case]) -> Figure | None:
     """By how much each of the main strategies is above DIRECT, with 95% intervals, a row for each setting."""
     from matplotlib.figure import Figure
 
     looks = figures.styles(_NAMES)
-    known = [case for case in cases if DIRECT in case.curves]
+    known = [case for case in cases if any(_lead(case, name) for name in _NAMES[1:])]
     if not known:
         return None
     figure = Figure(figsize=(10, 0.32 * len(known) + 1.4), layout="constrained")
     axes = figure.subplots()
     for row, case in enumerate(reversed(known)):
         for i, name in enumerate(_NAMES[1:]):
-            by = case.lead(name, DIRECT) if name in case.curves else None
+            by = _lead(case, name)
             if by is None:
                 continue
             look, height = looks[name], row + 0.24 - 0.16 * i

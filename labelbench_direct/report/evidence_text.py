@@ -8,8 +8,8 @@ wrong labels?
 Every trial: 100 labels drawn at random, then 19 times 100 labels that the strategy asks for; after each batch a head
 trained from scratch on frozen features. The measure is balanced test accuracy: *final* after 2,000 labels, *lead* the
 mean over the 20 rounds less another strategy's with the same seed (same wrong labels, same first batch). Intervals
-are 95%, by Student's t over paired seeds. *Level* means that the interval has 0 in it. `direct` asks for 5 labels at
-a time.
+are 95%, by Student's t over paired seeds. *Level* means that the interval has 0 in it, or in the first tables that a
+strategy is not beyond doubt below the best one. `direct` asks for 5 labels at a time.
 
 **Read this before any number with wrong labels.** The paper weights the loss by inverse class frequency and smooths
 labels by 10%. torch's `cross_entropy` does both in one call, and in a way that few people expect: the share of an

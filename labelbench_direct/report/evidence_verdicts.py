@@ -95,7 +95,9 @@ def short(cases: Sequence[Case]) -> list[str]:
                 said.append(f"`{name}` against {other} {numbers}")
         if said:
             labels = "wrong labels" if is_noisy else "no wrong labels"
-            lines.append(f"- **{head[0].upper()}{head[1:]}, {labels}** ({len(own)} settings): {'; '.join(said)}.")
+            plural = "s" if len(own) > 1 else ""
+            head = f"{head[0].upper()}{head[1:]}"
+            lines.append(f"- **{head}, {labels}** ({len(own)} setting{plural}): {'; '.join(said)}.")
     clean = _count([case for case in cases if case.head == "linear head" and not case.is_noisy], DIRECT, "margin")
     if len(clean["behind"]) > len(clean["ahead"]):
         lines.append(CLEAN_LINEAR)
@@ -150,9 +152,9 @@ def _goal(text: str, cases: Sequence[Case], fails: Callable[[Case], str]) -> str
         return f"- **Not known**: {text}: no trials of it are finished."
     failures = [why for case in cases if (why := fails(case))]
     verdict = "No" if failures else "Yes"
-    said = f" Not so in {len(failures)} of {len(cases)}: {'; '.join(failures)}." if failures else (
-        f" In all {len(cases)} settings.")  # fmt: skip
-    return f"- **{verdict}**: {text}.{said}"
+    where = "the one setting" if len(cases) == 1 else f"all {len(cases)} settings"
+    said = f"Not so in {len(failures)} of {len(cases)}: {'; '.join(failures)}." if failures else f"In {where}."
+    return f"- **{verdict}**: {text}. {said}"
 
 
 def _failed(is_failure: bool, case: Case, name: str, other: str) -> str:
