@@ -307,8 +307,8 @@ cannot exceed (dashed).
 *search*: VReduce (Algorithm 1) as this package runs it, with `keep_best`; its b labels in {rounds} rounds, or
 {parallel} at a time and so in b / {parallel} rounds. *as printed*: without `keep_best`.
 
-Chosen after a first look: {rounds} rounds, because they did well (read them as the search at its best), and a quarter of
-the class's size, because a tenth of it is out of reach with 40% wrong.
+Chosen after a first look: {rounds} rounds, because they did well (read them as the search at its best), and a quarter
+of the class's size, because a tenth of it is out of reach with 40% wrong.
 
 {misses}
 
