@@ -155,7 +155,7 @@ def test_columns_without_variance_stay_finite():
         ({}, {}, "the model's name must be one of .* got None"),
         ({"name": "linear", "hidden": 3}, {}, "unknown key 'hidden' in the configuration of model 'linear'"),
         ({"name": "mlp", "hidden": 0}, {}, "hidden must be at least 1"),
-        ({}, {"name": "fixmatch"}, "the trainer's name must be one of 'passive', 'flexmatch', 'pseudo_label'"),
+        ({}, {"name": "fixmatch"}, "the trainer's name must be one of 'passive', 'lbfgs', 'flexmatch', 'pseudo_label'"),
         ({}, {"name": "passive", "cutoff": 0.9}, "unknown key 'cutoff' in the configuration of trainer 'passive'"),
         ({}, {"name": "passive", "hidden": 9}, "unknown key 'hidden' in the configuration of trainer 'passive'"),
         ({}, {"name": "passive", "learning_rate": "high"}, "learning_rate must be a number"),
@@ -216,7 +216,7 @@ def test_no_room_on_the_device_is_said(error):
 
 
 def test_no_room_for_the_data_is_said(monkeypatch):
-    def full(self, device):
+    def full(self, *_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(torch.Tensor, "to", full)
