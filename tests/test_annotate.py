@@ -585,6 +585,24 @@ def test_the_same_history_gives_the_same_job(tmp_path):
         assert one.round.session().told == other.round.session().told
 
 
+def test_processes_take_turns(tmp_path):
+    """Each hears what the other asked and was told, and both are where a third begins."""
+    one, truth = with_scores(tmp_path)
+    other = opened(tmp_path / "job.db", Clock())
+    for _ in range(5):
+        for asking, telling, who in ((one, other, "ann"), (other, one, "bob")):
+            items = asking.ask(who, 2)
+            telling.tell([Answer(who, item, truth[int(item)]) for item in items])
+    one.ask("ann", 2)
+    sessions = []
+    for job in (one, other, opened(tmp_path / "job.db", Clock())):
+        with job.reading() as state:
+            session = state.round.session()
+            sessions.append((session.told, session.pending.tolist(), session.version_spaces))
+    assert sessions[0] == sessions[1] == sessions[2]
+    assert len(sessions[0][0]) == 20
+
+
 @pytest.mark.parametrize("command", ["ask", "status"])
 def test_scores_that_changed_since_the_start(tmp_path, command):
     job, truth = with_scores(tmp_path)

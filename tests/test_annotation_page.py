@@ -7,6 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -125,3 +126,18 @@ def test_errors_are_one_line(folder, monkeypatch, capsys, arguments, match):
     assert (status, out) == (2, "")
     assert re.fullmatch(rf"labelbench-direct: .*({match}).*\n", error), error
     assert not (folder / "new.db").exists()
+
+
+def test_serve_says_where_and_with_which_token(folder):
+    command = [sys.executable, "-m", "labelbench_direct", "annotate", "serve", "--port", "0", "--json", "digits.db"]
+    environment = {name: value for name, value in os.environ.items() if name != "LABELBENCH_DIRECT_TOKEN"}
+    environment["PYTHONPATH"] = str(Path(labelbench_direct.__file__).parents[1])
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        where = json.loads(process.stdout.readline())
+        assert where["url"].startswith("http://127.0.0.1:")
+        request = urllib.request.Request(
+            f"{where['url']}/status", headers={"Authorization": f"Bearer {where['token']}"}
+        )
+        with urllib.request.urlopen(request) as response:
+            assert json.load(response)["round"] == 3
+        process.terminate()
