@@ -9,6 +9,7 @@ class ALInput(IntEnum):
     TRAIN_PRED = 0
     TEST_PRED = 2
     TRAIN_LABEL = 3
+    VAL_LABEL = 4
     TEST_LABEL = 5
     TRAIN_EMBEDDING = 9
 strategies = {}
@@ -140,7 +141,7 @@ class Passive:
         return {"Num Labeled": 10 * epoch, "Balanced Test Accuracy": 0.5, "Min Class Number of Positive": 1}
     def retrieve_inputs(self, kinds):
         scores = np.random.RandomState(0).dirichlet(np.ones(3), 60)
-        return [self.dataset._labels if int(kind) in (3, 5) else scores for kind in kinds]
+        return [self.dataset._labels if int(kind) in (3, 4, 5) else scores for kind in kinds]
 class FlexMatch(PyTorchSemiTrainer): pass
 trainers.update(pytorch_passive=Passive, flexmatch=FlexMatch, sklearn_passive=Passive)
 def get(trainer_config):

@@ -503,11 +503,12 @@ def test_bad_noise_is_refused(config, error, message):
 
 
 def test_every_configuration_is_json_under_a_kind():
-    experiments = configurations.own_folder() / "experiments"  # of another form, for `compare --experiment`
-    files = [file for file in configurations.own_folder().rglob("*.json") if experiments not in file.parents]
+    own = configurations.own_folder()
+    experiments = {own / "experiments", own / "evidence"}  # of another form, for `compare --experiment`
+    files = [file for file in own.rglob("*.json") if not experiments & set(file.parents)]
     assert files
     for file in files:
-        kind, *rest = file.relative_to(configurations.own_folder()).parts
+        kind, *rest = file.relative_to(own).parts
         assert kind in configurations.KINDS
         assert configurations.read_configuration(kind, "/".join(rest))
 
