@@ -66,8 +66,9 @@ def test_what_is_damaged_is_said_and_made_again(load, tmp_path, damage, suffix):
     assert len(damaged) == {"nbi": 1, "nbc": 2}[suffix]
     for path in damaged:
         path.write_bytes(damage(path.read_bytes()))
-    with pytest.warns(UserWarning, match="is damaged: what was compiled is compiled again"):
+    with pytest.warns(UserWarning, match="is damaged: what was compiled is compiled again") as said:
         assert hits(load()) == 0
+    assert len(said) == len(damaged), "each once"
     assert hits(load()) == 2, "mended, and nothing is said any more"
 
 

@@ -69,7 +69,7 @@ class _CheckedFiles(IndexDataCacheFile):
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a file is there and ends with its checksum; a damaged one is told of."""
+    """Whether a file is there and ends with its checksum; a damaged one is told of and removed."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -81,4 +81,6 @@ def _is_whole(path: Path) -> bool:
     if len(content) > size and _CHECKSUM(content[:-size]).digest() == content[-size:]:
         return True
     warnings.warn(f"{path} is damaged: what was compiled is compiled again", stacklevel=2)
+    with contextlib.suppress(OSError):  # else it is written over, or told of again
+        path.unlink()
     return False
