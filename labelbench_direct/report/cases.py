@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from labelbench_direct.experiment.noise import GIVEN, describe_noise
-from labelbench_direct.experiment.pools import tell_apart
+from labelbench_direct.experiment.pools import ROUNDS, tell_apart
 from labelbench_direct.experiment.schema import Experiment, Trial
+from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.read import read_trial
 from labelbench_direct.report.results import NUM_LABELED, TrialResult
@@ -107,8 +108,10 @@ def read_cases(experiments: Mapping[str, Experiment], folder: Path) -> tuple[lis
             by_label = stated.setdefault(str(trial.noise), {})
             by_label[label(trial)] = by_label.get(label(trial), 0) + 1
             path = folder / trial.identifier
-            result = read_trial(path) if path.is_dir() else None
-            if result is None or result.rounds is not None:
+            if not read_lines(path / ROUNDS):
+                continue
+            result = read_trial(path)
+            if result.rounds is not None:  # unfinished
                 continue
             found.setdefault(str(trial.noise), {}).setdefault(label(trial), []).append(result)
             everything.append(result)
