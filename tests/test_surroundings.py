@@ -15,7 +15,9 @@ from test_report import make_trial
 
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.names import folder_name
+from labelbench_direct.experiment.pools import describe_data
 from labelbench_direct.experiment.schema import Experiment
+from labelbench_direct.hosts.embedded import load
 from labelbench_direct.report.drawing import labels
 from labelbench_direct.report.results import Setting
 from labelbench_direct.report.write import file_names, write_report
@@ -131,6 +133,8 @@ def test_a_picture_that_fails_costs_nothing_else(made, tmp_path, monkeypatch, ca
 def compare(made, monkeypatch):
     """``compare`` on trials that are there: what it does when all have run."""
     trials = [types.SimpleNamespace(identifier=path.name) for path in made.iterdir()]
+    for path in made.iterdir():
+        (path / "pool.json").write_text(json.dumps(describe_data(load("digits"))))
     monkeypatch.setattr("labelbench_direct.cli._run", lambda *_: None)
     monkeypatch.setattr(Experiment, "trials", lambda _: trials)
     return lambda: main(["compare", "--dataset", "digits", "--output", str(made)])

@@ -17,8 +17,8 @@ _MOST_IN_PROJECTS = 128
 def folder_name(text: str) -> str:
     """The text itself where every file system takes it, else one like it that no other text has."""
     fitted = _without(text, _NOT_IN_FILES).strip("-. ") or "results"
-    if _RESERVED.fullmatch(fitted):
-        fitted = f"{fitted}-"
+    if reserved := _RESERVED.fullmatch(fitted):  # with whatever ending
+        fitted = f"{reserved[1]}-{reserved[2] or ''}"
     return _told_apart(fitted, text, _MOST_BYTES)
 
 
