@@ -2,8 +2,8 @@
 
 INTRODUCTION = """\
 Written by `make evidence` from {trials} finished trials of {settings} settings ({seeds} paired seeds each), {hours}
-hours of one core in all. The question: which strategy for which data, where some classes are rare, with and without
-wrong labels?
+hours of selecting and training in all, by the clock of cores that had other work too. The question: which strategy
+for which data, where some classes are rare, with and without wrong labels?
 
 Every trial: 100 labels drawn at random, then 19 times 100 labels that the strategy asks for; after each batch a head
 trained from scratch on frozen features. The measure is balanced test accuracy: *final* after 2,000 labels, *lead* the
