@@ -35,7 +35,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT and ImageNet: 40 minutes, 16 GB, 5 GB of disk
-	$(BIN)/python tests/benchmarks/selection.py fmow iwildcam imagenet_lt imagenet --growth docs/growth.png
+	$(BIN)/python tests/benchmarks/selection.py fmow iwildcam imagenet_lt imagenet
 
 bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelBench's too
 	$(BIN)/python tests/benchmarks/strategies.py
