@@ -38,7 +38,7 @@ class DirectExploreStrategy(DirectStrategy):
             _check_share(self._explore)
 
     def choose(self, pool: PoolState, budget: int, rng: np.random.Generator) -> Indices:
-        annotator = Annotator(self.dataset)  # reads labels one-hot: before the session sorts its orders
+        annotator = Annotator(self.dataset)
         explored, their_labels = self._explored(pool, budget, rng, annotator)
         self.session = session = DirectSession(
             pool.scores,
