@@ -85,10 +85,13 @@ class LocalEngine:
     def _result(self, worker: _Worker) -> Result:
         trial, worker.trial = worker.trial, None
         assert trial is not None  # only workers that have one are asked
-        try:
-            return Result(trial, worker.connection.recv() if worker.connection.poll() else WorkerLostError())
-        except (EOFError, OSError):
-            return Result(trial, WorkerLostError())
+        with contextlib.suppress(EOFError, OSError):
+            if worker.connection.poll():  # else what the lost process started may still hold the pipe
+                return Result(trial, worker.connection.recv())
+        worker.process.kill()  # its pipe may be closed while it still counts as alive
+        worker.process.join()
+        self._workers.remove(worker)
+        return Result(trial, WorkerLostError())
 
 
 def _number_of_workers(stated: int | None) -> int:
