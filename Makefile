@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help compare figures evidence test lint bench bench-strategies mutants torture dist gpu wheels theory clean
+.PHONY: help compare figures evidence test lint bench bench-strategies mutants torture annotate-load dist gpu wheels theory clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -48,6 +48,9 @@ mutants: $(READY)  ## break the core on purpose, once for each law, and see the 
 
 torture: $(READY)  ## kill a sweep 100 times, at random moments, and see that no byte of its results changes
 	$(BIN)/python tests/torture.py
+
+annotate-load: $(READY)  ## fifty annotators on one job, and kill -9 among them
+	$(BIN)/python tests/benchmarks/annotate_load.py
 
 dist: $(READY)  ## build the source archive and, from it, the wheel: dist/
 	rm -rf dist
