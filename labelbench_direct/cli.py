@@ -231,7 +231,7 @@ def _compare(parsed: argparse.Namespace) -> int:
 def _add_engine(parser: argparse._ActionsContainer) -> None:
     add = parser.add_argument
     add("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
-    add("--workers", type=int, help="local: trials run at once (default: as many as there are cores)")
+    add("--workers", type=int, help="local: trials run at once (default: as many as cores may be used)")
     add("--address", help="ray: the cluster's address, such as auto (default: a cluster of this machine alone)")
     add("--gpus", type=float, default=0, help="ray: the share of a GPU that a trial takes (default: 0)")
 

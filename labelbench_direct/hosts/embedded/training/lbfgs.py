@@ -77,8 +77,8 @@ class LbfgsTrainer(PassiveTrainer):
         weights, biases = objective.shaped(found.x)
         model = self._network.build(self.pool.num_classes)
         with torch.no_grad():
-            model.get_submodule("head").weight.copy_(weights)  # type: ignore[operator]
-            model.get_submodule("head").bias.copy_(biases)  # type: ignore[operator]
+            model.get_submodule("head").weight.copy_(weights)  # type: ignore[operator]  # a submodule by name has no declared type
+            model.get_submodule("head").bias.copy_(biases)  # type: ignore[operator]  # as above
         return model.to(self._device)
 
 
