@@ -24,12 +24,13 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def wait_for_end(pid: int, seconds: float = 10) -> bool:
-    """Whether a process ends in time."""
+    """Whether a process ends in time, with all its threads: until then its files stay open, and its locks with them."""
     deadline, status = time.monotonic() + seconds, Path(f"/proc/{pid}/stat")
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)
-            if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+            ended = status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
+            if ended and len(list(status.with_name("task").iterdir())) == 1:
                 return True  # it waits for its parent's notice only
         except (ProcessLookupError, FileNotFoundError):
             return True
