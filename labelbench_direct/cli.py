@@ -34,7 +34,7 @@ from labelbench_direct.report.compare import compare
 from labelbench_direct.report.evidence import write_evidence
 from labelbench_direct.report.metrics import Better
 from labelbench_direct.report.write import write_report
-from labelbench_direct.strategies import STRATEGIES
+from labelbench_direct.strategies import COMPARABLE, STRATEGIES
 
 RESULTS = Path("results")
 _COMPARE = """\
@@ -122,7 +122,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--dataset", help=f"{', '.join(SOURCES)} (folder:path=PATH, features:path=FILE.npz), with or without _imb_K "
         f"(K - 1 rare classes) or _lt (default: {default.dataset})")  # fmt: skip
     add("--strategies", nargs="+", metavar="NAME[:KEY=VALUE,...]",
-        help=f"the first is compared with the others; all, or some of {', '.join(STRATEGIES)} "
+        help=f"the first is compared with the others; all, or some of {', '.join(COMPARABLE)} "
         f"(default: {' '.join(default.strategies)})")  # fmt: skip
     add("--seeds", type=int, help=f"how many, from 0 (default: {len(default.seeds)})")
     add("--noise", nargs="+", metavar="LEVEL",
@@ -142,7 +142,9 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--host", choices=get_args(Host),
         help="whose data sets, models and trainers: this package's (default, if FILE says nothing else), or those of a "
         "LabelBench checkout")  # fmt: skip
-    add("--home", metavar="CHECKOUT", help=f"labelbench: the checkout (default: {checkout.HOME_VARIABLE})")
+    add("--home", metavar="CHECKOUT",
+        help=f"the checkout, for the host labelbench or the strategy direct_labelbench (default: "
+        f"{checkout.HOME_VARIABLE})")  # fmt: skip
     add("--data-dir", metavar="FOLDER", help=f"where the data are (default: {DATA_DIR}, if FILE says nothing else)")
     add("--device", choices=("cpu", "cuda"), help="labelbench: cpu so that nothing calls CUDA")
     add("--keep-models", action="store_true", help="save each round's model beside its results")
@@ -195,11 +197,10 @@ def _compare(parsed: argparse.Namespace) -> int:
     data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().absolute()  # for processes that start elsewhere
     experiment = replace(experiment, data_dir=str(data_dir))
     home, said = None, set[str]()
+    if any(trial.needs_labelbench for trial in experiment.trials()):
+        home = _reach_labelbench(parsed.home, parsed.device)
     if experiment.host == "labelbench":
-        home = checkout.find_checkout(parsed.home)
-        os.environ.update(environment(home, device=parsed.device))  # for the trials' processes, of Ray
-        sys.path.insert(0, str(home))  # and of this machine, which inherit the path itself
-        experiment = experiment.for_labelbench(home)
+        experiment = experiment.for_labelbench(Path(str(home)))
     else:
         for note in experiment.check_against_data():
             print(f"labelbench-direct: {note}", file=sys.stderr)
@@ -228,6 +229,14 @@ def _compare(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _reach_labelbench(home: str | None, device: str | None = None) -> Path:
+    """A checkout that the trials' processes can import from. Raises FileNotFoundError where there is none."""
+    found = checkout.find_checkout(home)
+    os.environ.update(environment(found, device=device))  # for the processes of Ray
+    sys.path.insert(0, str(found))  # and of this machine, which inherit the path itself
+    return found
+
+
 def _add_engine(parser: argparse._ActionsContainer) -> None:
     add = parser.add_argument
     add("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
@@ -250,7 +259,7 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add("--output", type=Path, default=Path("results/evidence"), help="folder for the results (default: %(default)s)")
     add("--page", type=Path, default=Path("docs/evidence.md"), help="what is written (default: %(default)s)")
     add("--page-only", action="store_true", help="run nothing: the page from what is finished")
-    add("--only", nargs="+", choices=tuple(STRATEGIES), metavar="STRATEGY", help="run trials of these alone")
+    add("--only", nargs="+", choices=tuple(COMPARABLE), metavar="STRATEGY", help="run trials of these alone")
     add("--data-dir", metavar="FOLDER", default=DATA_DIR, help="where the data are (default: %(default)s)")
     _add_engine(parser)
 
@@ -277,9 +286,17 @@ def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]
     if not usable:
         raise FileNotFoundError("no experiment's data are there: each is said above, with what to get")
     trials = [one for one in ordered_trials(usable) if not parsed.only or one.strategy["strategy_name"] in parsed.only]
+    home = None
+    if any(trial.needs_labelbench for trial in trials):
+        try:
+            home = str(_reach_labelbench(None))
+        except FileNotFoundError as error:
+            trials = [trial for trial in trials if not trial.needs_labelbench]
+            notes.append(f"LabelBench's own direct was not run: {error}")
+            print(f"labelbench-direct: {notes[-1]}", file=sys.stderr)
     parsed.output.mkdir(parents=True, exist_ok=True)
     print(f"{len(trials)} trials of {len(usable)} experiments, results in {parsed.output}")
-    engine = _engine(parsed, parsed.output, Settings(data_folder=usable[0].data_dir, selections=False))
+    engine = _engine(parsed, parsed.output, Settings((), False, home, usable[0].data_dir, selections=False))
     _run(trials, parsed.output, engine, set(notes))
     return notes
 

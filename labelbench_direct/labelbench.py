@@ -158,6 +158,21 @@ def _owner(strategy: type) -> str:
     return f"{strategy.__module__}.{strategy.__qualname__}"
 
 
+def own_direct() -> Any:
+    """LabelBench's own class of the strategy ``direct``.
+
+    Raises ModuleNotFoundError where LabelBench cannot be imported.
+    """
+    try:
+        return importlib.import_module("LabelBench.strategy.strategy_impl.direct").DIRECTSampling
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("LabelBench"):
+            raise
+        raise ModuleNotFoundError(
+            "LabelBench's own direct cannot be imported: put a checkout of LabelBench on PYTHONPATH", name=error.name
+        ) from error
+
+
 def is_multi_label(dataset: Dataset) -> bool:
     """Whether examples of the data set may belong to several classes at once."""
     return bool(getattr(dataset.label_type, "name", dataset.label_type) == "MULTI_LABEL")

@@ -125,12 +125,14 @@ def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_pa
         read_cases({"digits": experiment}, results)
 
 
-def test_the_command_runs_writes_and_says_what_data_are_missing(tmp_path, capsys):
+def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("LABELBENCH_HOME", raising=False)
     stated = json.loads((FOLDER / "cifar10_k3.json").read_text())
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "absent.json").write_text(json.dumps(stated))
-    small = {**stated, "title": "Digits; linear head", "dataset": "digits_imb_3", "strategies": ["direct", "random"],
-             "seeds": [0, 1], "noise": [0.1], "batch_size": 10, "rounds": 2}  # fmt: skip
+    small = {**stated, "title": "Digits; linear head", "dataset": "digits_imb_3",
+             "strategies": ["direct", "random", "direct_labelbench"], "seeds": [0, 1],
+             "noise": [0.1], "batch_size": 10, "rounds": 2}  # fmt: skip
     run = ["evidence", "--experiments", str(tmp_path / "experiments"), "--output", str(tmp_path / "results"), "--page",
            str(tmp_path / "page.md"), "--data-dir", str(tmp_path), "--workers", "1"]  # fmt: skip
     assert main(run) == 2
@@ -143,6 +145,7 @@ def test_the_command_runs_writes_and_says_what_data_are_missing(tmp_path, capsys
     page = (tmp_path / "page.md").read_text()
     assert "### Digits; linear head; 10% wrong labels" in page
     assert "absent was not run" in page
+    assert "LabelBench's own direct was not run: no LabelBench checkout" in page
     assert main([*run, "--page-only"]) == 0
     assert main(["evidence", "--experiments", str(tmp_path / "nowhere")]) == 2
     assert "there are no experiment files in" in capsys.readouterr().err

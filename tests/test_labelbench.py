@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from labelbench_direct.hosts.corrupters import uniform_noise
 from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.labelbench import INSTALLED, ALInput, Annotator, labeled_labels
-from labelbench_direct.strategies import STRATEGIES
+from labelbench_direct.strategies import COMPARABLE, STRATEGIES
 
 SKELETON = """
 from enum import IntEnum
@@ -258,3 +259,51 @@ def test_one_hot_predictions_are_refused():
     strategy = DirectStrategy({"strategy_name": "direct"}, noisy_pool([0]))
     with pytest.raises(ValueError, match="one-hot"):
         strategy.select(Scores(np.eye(3)[LABELS]), 1)
+
+
+THEIRS = """
+import numpy as np
+class DIRECTSampling:
+    def __init__(self, config, dataset):
+        self.config, self.dataset = config, dataset
+    def select(self, trainer, budget):
+        scores, labels = trainer.retrieve_inputs([0, 3])
+        print("acc", self.config)
+        assert self.config == {"strategy_name": "direct", "B1": 3, "min_budget_per_class": 60}
+        free = np.setdiff1d(np.flatnonzero(labels.argmax(axis=1) == 1), self.dataset.labeled_idxs())
+        return list(np.random.permutation(free)[:budget])
+"""
+
+
+def test_labelbenchs_own_direct_is_given_the_annotators_labels(labelbench, tmp_path):
+    """And is silent, draws from the strategy's generator and leaves the global one alone."""
+    (tmp_path / "LabelBench" / "strategy" / "strategy_impl").mkdir()
+    (tmp_path / "LabelBench" / "strategy" / "strategy_impl" / "direct.py").write_text(THEIRS)
+    labelbench(
+        f"""
+        import sys; sys.path.append({str(Path(__file__).parent)!r})
+        import contextlib, io, numpy as np, standins
+        from labelbench_direct.strategies import COMPARABLE
+        labels = np.arange(60) % 3
+        pool = standins.Dataset(labels, [1, 4], 3)
+        trainer = standins.Trainer(np.full((60, 3), 1 / 3), np.zeros((60, 0)))
+        def select(seed):
+            rng = np.random.default_rng(seed)
+            return COMPARABLE["direct_labelbench"]({{"B1": 3}}, pool, rng).select(trainer, 10).tolist()
+        before = np.random.get_state()[1].tolist()
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            chosen = select(0)
+        assert printed.getvalue() == ""
+        assert before == np.random.get_state()[1].tolist()
+        assert chosen == select(0) != select(1)
+        assert len(set(chosen)) == 10 and set(labels[chosen]) == {{1}} and not {{1, 4}} & set(chosen)
+        """
+    )
+
+
+@pytest.mark.skipif(INSTALLED, reason="LabelBench is importable")
+def test_labelbenchs_own_direct_without_labelbench():
+    strategy = COMPARABLE["direct_labelbench"]({}, standins.Dataset([0, 1, 0, 1], [0], 2), np.random.default_rng(0))
+    trainer = standins.Trainer(np.full((4, 2), 0.5), np.zeros((4, 0)))
+    with pytest.raises(ModuleNotFoundError, match="put a checkout of LabelBench on PYTHONPATH"):
+        strategy.select(trainer, 2)

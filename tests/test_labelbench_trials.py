@@ -117,3 +117,16 @@ def test_data_that_labelbench_cannot_use_are_refused_before_any_trial(tmp_path):
     assert status == 2
     assert "1 of 1 trials in" in said
     assert "ran on other data than digits_imb_3 now is: as many examples of each class" in said
+
+
+@pytest.mark.labelbench
+def test_their_direct_beside_ours_on_this_packages_data(tmp_path):
+    """What their class selects by itself, from the same scores and labels."""
+    run("compare", "--dataset", "digits_imb_3", "--seeds", 1, "--rounds", 3, "--model", "linear",
+        "--strategies", "direct", "direct_labelbench:B1=20", "--output", tmp_path)  # fmt: skip
+    for name in ("direct", "direct_labelbench"):
+        (rounds,) = tmp_path.glob(f"{name}-seed0-*/rounds.jsonl")
+        asked = [index for line in read_lines(rounds) for index in line["indices"]]
+        assert len(set(asked)) == 120
+    (header,) = tmp_path.glob("direct_labelbench-*/trial.json")
+    assert len(json.loads(header.read_text())["versions"]["LabelBench"]) == 40

@@ -14,7 +14,7 @@ import pytest
 
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.storage import append_line, write_whole
-from labelbench_direct.experiment.trial import Settings, versions
+from labelbench_direct.experiment.trial import versions
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST, multi_class_metrics
 from labelbench_direct.report.figures import class_bins
 from labelbench_direct.report.groups import families, group, usable
@@ -57,7 +57,7 @@ def make_trial(folder, name, seed, height, *, noise=0.1, rounds=4, done=None, ba
     # fmt: on
     path = folder / f"{name}-seed{seed}-{noise}-{len(list(folder.glob('*')))}"
     path.mkdir(parents=True)
-    write_whole(path / "trial.json", {**header, "versions": versions(Settings())})
+    write_whole(path / "trial.json", {**header, "versions": versions(None)})
     write_whole(
         path / "pool.json", {"examples": 145, "classes": list("abcd"), "class_counts": CLASSES, "checksum": "0"}
     )

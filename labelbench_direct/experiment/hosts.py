@@ -21,7 +21,7 @@ from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, examine_
 from labelbench_direct.hosts.labelbench.pools import describe_pool
 from labelbench_direct.hosts.loop import GeneratorState, LoopTrainer, RandomState, first_batch
 from labelbench_direct.labelbench import Dataset, Strategy
-from labelbench_direct.strategies import STRATEGIES
+from labelbench_direct.strategies import COMPARABLE
 
 LABELBENCH_DATA_DIR = "./data"
 LABEL_SMOOTHING_UNDER_NOISE = 0.1  # Appendix D
@@ -102,7 +102,7 @@ def _embedded(trial: Trial, data_folder: str) -> Bench:
         options.setdefault("label_smoothing", LABEL_SMOOTHING_UNDER_NOISE)
     trainer = make_trainer(trial.model, options, pool, int(training_seed.generate_state(1)[0]), None)
     rng = np.random.default_rng(strategy_seed)
-    strategy = STRATEGIES[trial.strategy["strategy_name"]](trial.strategy, pool, rng)
+    strategy = COMPARABLE[trial.strategy["strategy_name"]](trial.strategy, pool, rng)
     first = first_batch(len(pool), trial.batch_size, trial.seed)
     about = {**describe_data(pool.data), "labels": pool.label_quality()}
     given = pool.data.train.given

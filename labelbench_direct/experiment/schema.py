@@ -23,7 +23,7 @@ from labelbench_direct.hosts.embedded.data.catalog import load, loaded
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.embedded.trainers import check_settings
 from labelbench_direct.hosts.labelbench.parts import expand
-from labelbench_direct.strategies import STRATEGIES
+from labelbench_direct.strategies import COMPARABLE, STRATEGIES
 from labelbench_direct.strategies.direct import PARALLEL
 
 BASELINES = ("direct", "galaxy", "random", "margin", "confidence", "entropy", "most_likely_positive")
@@ -54,6 +54,11 @@ class Trial:
     batch_size: int
     rounds: int
     host: Host = "embedded"
+
+    @property
+    def needs_labelbench(self) -> bool:
+        """Whether it runs code of a LabelBench checkout."""
+        return self.host == "labelbench" or self.strategy["strategy_name"] not in STRATEGIES
 
     @property
     def identifier(self) -> str:
@@ -95,7 +100,7 @@ class Experiment:
                 raise ValueError(f"{name} must be distinct and at least one, got {list(values)}")
         stand_in = Pool(load("digits"))  # strategies check their options when they are made, on any pool
         for config in self._strategy_configs():
-            STRATEGIES[config["strategy_name"]](config, stand_in)
+            COMPARABLE[config["strategy_name"]](config, stand_in)
 
     def _check_types(self) -> None:
         for name in ("title", "dataset"):
@@ -209,12 +214,12 @@ def read_experiment(path: Path) -> Experiment:
 def strategy_config(text: str, parallel: int = PARALLEL) -> dict[str, Any]:
     """LabelBench's configuration from a name with options: ``direct:threshold_tie=lowest,B1=1``."""
     name, options = parse_name(text, what="strategy options")
-    if name not in STRATEGIES:
-        raise ValueError(f"unknown strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    if name not in COMPARABLE:
+        raise ValueError(f"unknown strategy {name!r}; there are {', '.join(COMPARABLE)}")
     if "strategy_name" in options:
         raise ValueError(f"the strategy's name comes before the colon, and once; got {text!r}")
     config: dict[str, Any] = {"strategy_name": name}
-    if "B1" in STRATEGIES[name].config_keys:
+    if "B1" in COMPARABLE[name].config_keys:
         config["B1"] = parallel
     return config | options
 

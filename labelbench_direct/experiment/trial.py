@@ -90,7 +90,7 @@ def check_header(trial: Trial, path: Path, settings: Settings) -> None:
 
     Another version may end differently what this one began, so an unfinished trial is not continued by it.
     """
-    now = versions(settings)
+    now = versions(settings.labelbench_home if trial.needs_labelbench else None)
     header = {**asdict(trial), "versions": now}
     file = path / HEADER
     if not file.exists():
@@ -117,9 +117,8 @@ def check_header(trial: Trial, path: Path, settings: Settings) -> None:
         )
 
 
-def versions(settings: Settings) -> dict[str, str]:
-    """The versions that results depend on, LabelBench's commit among them where it is the host."""
-    home = settings.labelbench_home
+def versions(home: str | None) -> dict[str, str]:
+    """The versions that results depend on, among them the commit of a LabelBench checkout that is used."""
     return {
         **({"LabelBench": commit_of(Path(home)) or "unknown"} if home else {}),
         "labelbench_direct": labelbench_direct.__version__,

@@ -45,9 +45,10 @@ machine that had other work too, so an upper bound."""
 
 LEFT_OUT = """\
 Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait`, whose
-selections take 4 seconds of processor time with two classes, and more with more; LabelBench's own `direct`, whose
-selections take seconds to minutes on pools of this size (README, "How fast"), so that it cannot be run for thousands
-of trials. *MLP head*: a few settings only."""
+selections take 4 seconds of processor time with two classes, and more with more. `direct_labelbench` is LabelBench's
+own `direct`, from a checkout (LABELBENCH_HOME), given the labels that annotators gave: only with two and three classes,
+and only with 20 labels at a time, where a selection takes half a second; with 5 it takes a minute. *MLP head*: a few
+settings only."""
 
 HOW = """\
 ## How to make this page again

@@ -12,6 +12,7 @@ from labelbench_direct.strategies.confidence import ConfidenceStrategy
 from labelbench_direct.strategies.coreset import CoresetStrategy
 from labelbench_direct.strategies.direct import DirectStrategy
 from labelbench_direct.strategies.direct_explore import DirectExploreStrategy
+from labelbench_direct.strategies.direct_labelbench import DirectLabelBenchStrategy
 from labelbench_direct.strategies.entropy import EntropyStrategy
 from labelbench_direct.strategies.galaxy import GalaxyStrategy
 from labelbench_direct.strategies.margin import MarginStrategy
@@ -39,6 +40,9 @@ STRATEGIES: dict[str, type[PoolStrategy]] = {
     )
 }
 """Every strategy of this package, by the name that configurations use."""
+
+COMPARABLE = STRATEGIES | {DirectLabelBenchStrategy.strategy_name: DirectLabelBenchStrategy}
+"""What experiments can name: also LabelBench's own ``direct``, which needs a checkout."""
 
 
 _NOT_IN_LABELBENCH = ("direct_explore", "most_likely_positive", "base", "cluster_margin", "similar")
