@@ -36,7 +36,8 @@ NUMPY = Engine(passes, ClassLine)
 
 def engine_for(shape: tuple[int, ...]) -> Engine:
     """The engine for scores of shape (N, K)."""
-    return NUMPY if math.prod(shape) < WORTH_COMPILING else _compiled_if_possible()
+    is_possible = shape[0] < 2**31  # compiled orders hold indices of 32 bits
+    return _compiled_if_possible() if is_possible and math.prod(shape) >= WORTH_COMPILING else NUMPY
 
 
 @cache

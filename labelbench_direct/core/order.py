@@ -10,7 +10,6 @@ dtype. Ties are common (half-precision scores repeat), so the tie rule is part o
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -38,44 +37,56 @@ def class_order(probabilities: Floats, k: int) -> Indices:
 
 
 def orders_of(scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> dict[int, Order]:
-    """By class, the orders of a few classes: what lies side by side in memory is read together, in blocks of rows.
+    """By class, the orders of a few classes, whose scores are read together.
 
-    ``highest`` (N,) in float64; 1 everywhere orders by score alone. ``passes``: whose ``fill_keys``.
+    ``highest`` (N,) in float64; 1 everywhere orders by score alone. ``passes``: whose ``fill_keys`` and ``sort_keys``,
+    which approximate the gap to the highest score; what they cannot tell apart is put right after them.
     """
+    orders = {}
+    for k, keys in zip(classes.tolist(), _keys(scores, highest, classes, passes), strict=True):
+        order, alike = passes.sort_keys(keys)
+        score = scores[:, k]
+        if len(alike) > len(order) // _MANY:
+            score = np.ascontiguousarray(score)
+            order, _ = passes.sort_keys(_score_keys(score))
+            (keys,) = _keys(scores, highest, np.array([k]), passes)
+            gap_order, alike = passes.sort_keys(keys[order])
+            order = order[gap_order]
+        if len(alike):
+            _put_right(order, alike, score, highest)
+        orders[k] = order
+    return orders
+
+
+_MANY = 16
+"""With more than this part of the pool alike, as a saturated network's scores are, it is sorted by score before it is
+sorted by gap.
+"""
+
+
+def _keys(scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> Indices:
+    """(C, N) what ``fill_keys`` fills; in blocks of rows where the scores are not as it reads them."""
     keys = np.empty((len(classes), len(scores)), dtype=np.int64)
     if isinstance(scores, np.ndarray) and scores.dtype != np.float16:
         passes.fill_keys(scores, highest, classes, keys)
     else:
         for place, most in row_blocks(highest):
             passes.fill_keys(plain(scores[place, classes]), most, np.arange(len(classes)), keys[:, place])
-    numbers = np.arange(len(scores))
-    return {k: _sorted(key, numbers, scores[:, k], highest) for k, key in zip(classes.tolist(), keys, strict=True)}
+    return keys
 
 
-def _sorted(keys: Indices, numbers: Indices, score: Floats, highest: Floats) -> Order:
-    """(N,): the pool indices, ``numbers``, by ascending key, which is not kept, as Eq. 2 says.
-
-    One vectorized sort of integers, which hold the key in their high bits and the index in their low ones. Runs that
-    the high bits cannot tell apart are put right after it.
-    """
-    index_bits = np.int64((1 << max(1, (len(keys) - 1).bit_length())) - 1)
-    keys &= ~index_bits
-    keys |= numbers
-    keys.sort()
-    alike = np.flatnonzero((keys[1:] ^ keys[:-1]) <= index_bits)
-    keys &= index_bits
-    order: Order = keys.astype(index_type(len(keys)))
-    if len(alike):
-        _put_right(order, alike, score, highest)
-    return order
+def _score_keys(score: Floats) -> Indices:
+    """(N,) keys that never ascend with the score: its bits in single precision, in the upper half."""
+    bits = np.abs(score.astype(np.float32)).view(np.int32).astype(np.int64)
+    keys: Indices = (2**31 - 1 - bits) << 32
+    return keys
 
 
 def _put_right(order: Order, alike: Indices, score: Floats, highest: Floats) -> None:
     """Sort the runs of those places, ``alike``, whose examples' keys cannot be told from the next ones'."""
     these, following = order[alike], order[alike + 1]
-    wrong = (score[these] != score[following]) | (
-        highest[these] - score[these] != highest[following] - score[following]
-    )
+    gap, next_gap = highest[these] - score[these], highest[following] - score[following]
+    wrong = (gap > next_gap) | ((gap == next_gap) & (score[these] < score[following]))
     if not wrong.any():
         return
     run = np.cumsum(np.diff(alike, prepend=-2) > 1)  # consecutive places that are alike are one run
@@ -85,8 +96,3 @@ def _put_right(order: Order, alike: Indices, score: Floats, highest: Floats) -> 
     places = np.unique(np.concatenate((places, places + 1)))
     some = order[places]
     order[places] = some[np.lexsort((some, -score[some], highest[some] - score[some]))]
-
-
-def index_type(num_examples: int) -> type[np.signedinteger[Any]]:
-    """The smaller of two integers that holds a pool index."""
-    return np.int32 if num_examples < 2**31 else np.int64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.types import Floats, Indices
+from labelbench_direct.core.types import Floats, Indices, Order, index_type
 
 ROW_SUM_TOLERANCE = 4 * float(np.finfo(np.float16).eps)
 """How far a row of scores may be from summing to 1: softmax in half precision stays within it."""
@@ -30,7 +30,7 @@ def check_rows(rows: Floats, highest: Floats) -> int:
 
 
 def fill_keys(rows: Floats, highest: Floats, columns: Indices, keys: Indices) -> None:
-    """Fill ``keys`` (C, n): integers that never descend along the orders of ``columns`` (C,).
+    """Fill ``keys`` (C, n) for ``sort_keys``: integers that never descend along the orders of ``columns`` (C,).
 
     They are the bits of the gap to ``highest`` (n,), which for numbers from 0 on are in the numbers' order; where it is
     0, minus those of the score.
@@ -42,6 +42,21 @@ def fill_keys(rows: Floats, highest: Floats, columns: Indices, keys: Indices) ->
     for k, key in zip(columns.tolist(), keys, strict=True):
         predicted = np.flatnonzero(key <= 0)
         key[predicted] = -np.abs(rows[predicted, k].astype(np.float64)).view(np.int64)
+
+
+def sort_keys(keys: Indices) -> tuple[Order, Indices]:
+    """The indices of ``keys`` (n,) by ascending key, as far as keys can be told apart, then by index; and the places in
+    that order where the next key cannot be told from this one. What was in ``keys`` is lost.
+
+    One vectorized sort of integers that hold the key in their high bits and the index in their low ones.
+    """
+    low_bits = np.int64((1 << max(1, (len(keys) - 1).bit_length())) - 1)
+    keys &= ~low_bits
+    keys |= np.arange(len(keys))
+    keys.sort()
+    alike = np.flatnonzero((keys[1:] ^ keys[:-1]) <= low_bits)
+    keys &= low_bits
+    return keys.astype(index_type(len(keys))), alike
 
 
 def top_two_margin(rows: Floats, margins: Floats) -> None:

@@ -27,24 +27,47 @@ def check_rows(rows, highest):
 
 @compile_and_keep(nogil=True)
 def fill_keys(rows, highest, columns, keys):
-    """core.passes.fill_keys"""
+    """core.passes.fill_keys, to 31 bits, in the upper half: the gap, or minus the score, in steps of ``1 / _STEPS``."""
     for start in range(0, len(rows), _ROWS):
         stop = min(start + _ROWS, len(rows))
         for j in range(len(columns)):
-            _fill_keys(rows[start:stop, columns[j]], highest[start:stop], keys[j, start:stop])
+            for i in range(start, stop):
+                gap = highest[i] - rows[i, columns[j]]
+                value = gap if gap > 0 else -float(rows[i, columns[j]])
+                keys[j, i] = (_MIDDLE + int(value * _STEPS)) << 32
 
 
+_MIDDLE, _STEPS = 2**30, 10**9  # scores may be a little more than 1
 _ROWS = 2**12
 
 
 @compile_and_keep(nogil=True)
-def _fill_keys(score, highest, keys):
-    numbers = keys.view(np.float64)
+def sort_keys(keys):
+    """core.passes.sort_keys, by counting: three passes, each by 11 bits of the upper half; indices in the lower."""
+    others, starts = np.empty_like(keys), np.zeros((3, _VALUES), np.int64)
     for i in range(len(keys)):
-        gap = highest[i] - score[i]
-        numbers[i] = gap if gap > 0 else abs(score[i])
+        keys[i] |= i
+        for digit in range(3):
+            starts[digit, (keys[i] >> (32 + 11 * digit)) & (_VALUES - 1)] += 1
+    for digit in range(3):
+        start = 0
+        for value in range(_VALUES):
+            starts[digit, value], start = start, start + starts[digit, value]
+        for i in range(len(keys)):
+            value = (keys[i] >> (32 + 11 * digit)) & (_VALUES - 1)
+            others[starts[digit, value]] = keys[i]
+            starts[digit, value] += 1
+        keys, others = others, keys
+    order, count = np.empty(len(keys), np.int32), 0
     for i in range(len(keys)):
-        keys[i] = keys[i] if highest[i] - score[i] > 0 else -keys[i]
+        order[i] = keys[i] & (2**32 - 1)
+        if i > 0 and keys[i] >> 32 == keys[i - 1] >> 32:
+            others[count] = i - 1
+            count += 1
+    return order, others[:count].copy()
+
+
+_VALUES = 2**11
 
 
 @compile_and_keep(nogil=True)
