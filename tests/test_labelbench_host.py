@@ -312,12 +312,13 @@ def test_refusing_comes_before_training(run, changes):
     assert not [line for line in logged if "Epoch" in line]
 
 
-def test_a_run_says_once_what_is_bridged_and_what_is_odd(run):
+def test_a_run_says_once_what_is_bridged_and_what_is_odd(run, checkout):
     status, errors, logged = run(*words())
     assert status == 0
+    weights = next(bridge for bridge in BRIDGES if bridge.name == "weights-only")  # torch 2.6 and newer
+    assert errors.count(f"(answers {weights.answers})") == weights.is_needed(checkout)
     for line in (
         "bridge cpu: CUDA is hard-coded",
-        "(answers LabelBench/dataset/datasets.py:50)",
         "warning: unknown key 'use_embedding' in",  # in LabelBench's own file, which is to be used as it is
         "(is 'use_embeddings' meant?)",
         "warning: cannot tell which LabelBench commit",

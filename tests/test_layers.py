@@ -12,8 +12,8 @@ import labelbench_direct
 
 PACKAGE = Path(labelbench_direct.__file__).parent
 LAYERS = [
-    *("core", "session", "labelbench", "strategies", "console", "annotate", "hosts", "experiment", "report", "cli"),
-    "__main__",
+    *("core", "session", "labelbench", "strategies", "console", "csv_text", "annotate", "hosts", "experiment"),
+    *("report", "cli", "__main__"),
 ]
 
 

@@ -14,6 +14,7 @@ import pytest
 from test_report import make_trial
 
 from labelbench_direct.cli import main
+from labelbench_direct.csv_text import csv_text
 from labelbench_direct.experiment.names import folder_name
 from labelbench_direct.experiment.pools import describe_data
 from labelbench_direct.experiment.schema import Experiment
@@ -263,3 +264,7 @@ def test_default_folders_of_compare(tmp_path, monkeypatch, capsys):
 def test_folders_of_before_are_read(made, tmp_path):
     old = made.rename(tmp_path / "folder:path=x-noise-0.1")
     assert write_report([old], tmp_path / "report").notes == []
+
+
+def test_tables_take_what_csv_refuses_before_python_3_11():
+    assert csv_text(["name", "n"], [["a\0b", 1], ["c,d", 2]]) == 'name,n\na\\x00b,1\n"c,d",2\n'

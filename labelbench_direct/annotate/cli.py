@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labelbench_direct.annotate import arguments, labelstudio, server
-from labelbench_direct.annotate.files import UNKNOWN, Answer, Items, read_answers, read_classes, write_csv
+from labelbench_direct.annotate.files import UNKNOWN, Answer, Items, read_answers, read_classes
 from labelbench_direct.annotate.job import Job
 from labelbench_direct.annotate.scores import Reference, count_rows
 from labelbench_direct.annotate.settings import Settings
@@ -23,6 +23,7 @@ from labelbench_direct.annotate.status import answer_rows, label_rows, status, s
 from labelbench_direct.annotate.studio import Loop, Studio
 from labelbench_direct.annotate.words import in_words
 from labelbench_direct.console import patient_output
+from labelbench_direct.csv_text import csv_text
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -136,7 +137,7 @@ def _ask(parsed: argparse.Namespace) -> int:
                 text = json.dumps([labelstudio.task(state, item) for item in items], ensure_ascii=False, indent=1)
             else:
                 header = ["item", "label", *(name for name in state.items.columns if name not in ("item", "label"))]
-                text = write_csv(header, [[item, "", *_cells(state, item)] for item in items])
+                text = csv_text(header, [[item, "", *_cells(state, item)] for item in items])
             data = {"annotator": parsed.annotator, "items": [state.record(item) for item in items]}
             waiting = "" if items else _why_nothing(state)
     if waiting:
@@ -210,14 +211,14 @@ def _status(parsed: argparse.Namespace) -> int:
             data = status(state)
             return _say(parsed, data, in_words(data))
         found = suspicious(state)
-        table = write_csv(["item", "label", "reason", "strength"], [list(one.values()) for one in found])
+        table = csv_text(["item", "label", "reason", "strength"], [list(one.values()) for one in found])
         return _say(parsed, found, table.rstrip("\n"))
 
 
 def _export(parsed: argparse.Namespace) -> int:
     with _opened(parsed.job) as job, job.reading() as state:
         header, rows = answer_rows(state) if parsed.answers else label_rows(state)
-        text = write_csv(header, rows)
+        text = csv_text(header, rows)
         if parsed.format == "label-studio":
             text = json.dumps(labelstudio.export(state), ensure_ascii=False, indent=1)
     data = [dict(zip(header, row, strict=True)) for row in rows]

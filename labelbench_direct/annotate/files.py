@@ -98,15 +98,6 @@ def read_answers(path: Path, annotator: str) -> list[Answer]:
     return answers
 
 
-def write_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table as text."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def read_rows(path: Path) -> tuple[list[list[str]], str]:
     """A CSV table's rows that are not empty, and what parts its cells: comma, semicolon or tab, as in its heading."""
     text = _text(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from labelbench_direct.csv_text import csv_text
 from labelbench_direct.report.groups import Group
 from labelbench_direct.report.statistics import Interval, lead, saved
 
@@ -43,7 +43,4 @@ def _cells(one: Group) -> tuple[Any, ...]:
 
 
 def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(head)
-        writer.writerows(rows)
+    path.write_text(csv_text(head, rows), encoding="utf-8", errors="backslashreplace", newline="")
