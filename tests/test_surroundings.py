@@ -133,7 +133,7 @@ def test_a_picture_that_fails_costs_nothing_else(made, tmp_path, monkeypatch, ca
 @pytest.fixture
 def compare(made, monkeypatch):
     """``compare`` on trials that are there: what it does when all have run."""
-    trials = [types.SimpleNamespace(identifier=path.name) for path in made.iterdir()]
+    trials = [types.SimpleNamespace(identifier=path.name, needs_labelbench=False) for path in made.iterdir()]
     for path in made.iterdir():
         (path / "pool.json").write_text(json.dumps(describe_data(load("digits"))))
     monkeypatch.setattr("labelbench_direct.cli._run", lambda *_: None)
