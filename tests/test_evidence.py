@@ -33,8 +33,11 @@ def test_there_are_the_settings_that_the_evidence_is_to_have():
     assert (unseen.dataset, unseen.rounds) == ("mnist5k_imb_2:ratio=0.0101", 8), "as in docs/choices.md"
     for name, one in settings.items():
         assert (one.batch_size, one.rounds) == (100, 20)
-        assert len(one.seeds) == (10 if name.endswith("_mlp") else 20)
-        assert one.strategies[0] == "direct"
+        assert len(one.seeds) == (10 if name.endswith("_mlp") else 5 if name.endswith("_few") else 20)
+        if name.endswith("_few"):
+            assert one.title == settings[name.removesuffix("_few")].title
+        else:
+            assert one.strategies[0] == "direct"
         assert "; " in one.title, "data, then head"
 
 
@@ -138,12 +141,18 @@ def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monk
     assert main(run) == 2
     assert "no experiment's data are there" in capsys.readouterr().err
     (tmp_path / "experiments" / "small.json").write_text(json.dumps(small))
+    slow = {**small, "strategies": ["margin"], "seeds": [1]}
+    (tmp_path / "experiments" / "small_few.json").write_text(json.dumps({**slow, "rounds": 3}))
+    assert main(run) == 2
+    assert "small_few and small have one title and different rounds: give them two" in capsys.readouterr().err
+    (tmp_path / "experiments" / "small_few.json").write_text(json.dumps(slow))
     assert main(run) == 0
     said = capsys.readouterr()
     assert "absent was not run: " in said.err
     assert "cifar10n_features.npz; it is an .npz file with arrays x and y (docs/features.md shows how)" in said.err
     page = (tmp_path / "page.md").read_text()
-    assert "### Digits; linear head; 10% wrong labels" in page
+    assert page.count("### Digits; linear head; 10% wrong labels") == 1
+    assert "\n| margin | 1     |" in page
     assert "absent was not run" in page
     assert "LabelBench's own direct was not run: no LabelBench checkout" in page
     assert main([*run, "--page-only"]) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labelbench_direct.experiment.noise import GIVEN, describe_noise
+from labelbench_direct.experiment.noise import GIVEN, Noise, describe_noise
 from labelbench_direct.experiment.pools import ROUNDS, tell_apart
 from labelbench_direct.experiment.schema import Experiment, Trial
 from labelbench_direct.experiment.storage import read_lines
@@ -96,30 +96,34 @@ def label(trial: Trial) -> str:
 
 
 def read_cases(experiments: Mapping[str, Experiment], folder: Path) -> tuple[list[Case], list[TrialResult]]:
-    """The cases in the order of the experiments, and all finished trials.
+    """The cases in the order of the experiments, those of one title together, and all finished trials.
 
     Raises ValueError where trials of one data file saw different contents of it.
     """
-    cases, everything = [], []
-    for name, experiment in experiments.items():
-        found: dict[str, dict[str, list[TrialResult]]] = {}
-        stated: dict[str, dict[str, int]] = {}
+    found: dict[tuple[str, str], dict[str, list[TrialResult]]] = {}
+    stated: dict[tuple[str, str], dict[str, int]] = {}
+    for experiment in experiments.values():
         for trial in experiment.trials():
-            by_label = stated.setdefault(str(trial.noise), {})
+            key = experiment.title, str(trial.noise)
+            by_label = stated.setdefault(key, {})
             by_label[label(trial)] = by_label.get(label(trial), 0) + 1
-            path = folder / trial.identifier
-            if not read_lines(path / ROUNDS):
-                continue
-            result = read_trial(path)
-            if result.rounds is not None:  # unfinished
-                continue
-            found.setdefault(str(trial.noise), {}).setdefault(label(trial), []).append(result)
-            everything.append(result)
+            result = _finished(folder / trial.identifier)
+            if result is not None:
+                found.setdefault(key, {}).setdefault(label(trial), []).append(result)
+    cases: dict[tuple[str, str], tuple[str, Experiment, Noise]] = {}
+    for name, experiment in experiments.items():
         for level in experiment.noise:
-            case = _case(name, experiment, level, found.get(str(level), {}), stated[str(level)])  # type: ignore[arg-type]
-            cases.append(case)
+            cases.setdefault((experiment.title, str(level)), (name, experiment, level))
+    everything = [result for by_label in found.values() for own in by_label.values() for result in own]
     _check_same_data(everything)
-    return cases, everything
+    return [_case(*case, found.get(key, {}), stated[key]) for key, case in cases.items()], everything  # type: ignore[arg-type]
+
+
+def _finished(path: Path) -> TrialResult | None:
+    if not read_lines(path / ROUNDS):
+        return None
+    result = read_trial(path)
+    return result if result.rounds is None else None
 
 
 def _check_same_data(trials: Sequence[TrialResult]) -> None:
