@@ -61,7 +61,7 @@ def test_the_whole_job(folder):
         answers = list(csv.DictReader(file))
     assert [row["kind"] for row in answers].count("answer") == 120
     printed = (folder / "printed.txt").read_text()
-    assert "Round 2: 40 of 40 labels; 120 in all, 0 being worked on" in printed
+    assert "Round 2: 40 of 40 labels; 120 in all, 0 waiting for answers" in printed
     assert "This round is done." in printed
     with closing(sqlite3.connect(folder / "digits.db")) as connection:
         kinds = dict(connection.execute("SELECT kind, count(*) FROM events GROUP BY kind"))

@@ -44,6 +44,16 @@ class State:
         """Whether it may be gone on with."""
         return self.seq == 0 or self.round.is_sound
 
+    @property
+    def second_opinions(self) -> int:
+        """How many labels may still be asked for again, at the end of this round."""
+        return 0 if self.reference is None or self.round.rechecked else self._kept_back
+
+    @property
+    def is_done(self) -> bool:
+        """Whether this round has nothing more to ask, and all its answers are in."""
+        return self.round.session().done and not self.ledger.open and not self.second_opinions
+
     def apply(self, event: Event) -> None:
         """What an event changes."""
         getattr(self, f"_on_{event.kind}")(event, **event.body)
@@ -78,10 +88,13 @@ class State:
 
     def scores(self) -> Floats | None:
         """The scores of this round, or None while there are none."""
-        if self.reference is None:
-            return None
+        path = self.find_scores()
+        return None if path is None else self.read_scores(path)
+
+    def find_scores(self) -> Path | None:
+        """The file with the scores of this round, which is as it was, or None while there are none."""
         mend = "new scores come in by `annotate retrain --scores`"
-        return self.read_scores(self.reference.find(self._folder, mend))
+        return None if self.reference is None else self.reference.find(self._folder, mend)
 
     def read_scores(self, path: Path) -> Floats:
         """Scores for this job's items and classes."""
@@ -118,11 +131,16 @@ class State:
         self.before = self.ledger.labels()
         self.round = Round(self._session)
 
+    @property
+    def _kept_back(self) -> int:
+        """The part of the budget that is for second opinions."""
+        return round(self.settings.recheck * self.round_budget)
+
     def _session(self) -> Session | FirstBatch:
         settings, scores, labels = self.settings, self.scores(), self.before
         rng = np.random.default_rng([settings.seed, self.round_number])
         left = len(self.items.ids) - len(labels)
-        budget = min(self.round_budget - round(settings.recheck * self.round_budget), left)
+        budget = min(self.round_budget - self._kept_back, left)
         if scores is None:
             unlabeled = np.setdiff1d(np.arange(len(self.items.ids)), np.array(list(labels), dtype=np.int64))
             strata = None if settings.stratify is None else self.items.column(settings.stratify)

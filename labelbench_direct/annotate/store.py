@@ -59,7 +59,10 @@ class Store:
             raise FileNotFoundError(f"there is no job {path}: make one with labelbench-direct annotate start")
         self.path = path
         self._busy_seconds = busy_seconds
-        self._connection = _connect(path)
+        try:
+            self._connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            raise self._explain(error) from error
         try:
             self._execute(_DURABLE)
             self._check_version()

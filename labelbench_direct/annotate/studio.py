@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import urllib.error
@@ -33,10 +34,7 @@ class Studio:
 
     def tasks(self) -> list[Any]:
         """All tasks with their annotations."""
-        found = self._call(f"/api/projects/{self._project}/export?exportType=JSON&download_all_tasks=true")
-        if not isinstance(found, list):
-            raise OSError(f"{self._url} answered an export with something else than a list")
-        return found
+        return self._list(f"/api/projects/{self._project}/export?exportType=JSON&download_all_tasks=true")
 
     def add(self, tasks: list[dict[str, Any]]) -> None:
         """Give it more tasks."""
@@ -44,7 +42,7 @@ class Studio:
 
     def send_events_to(self, url: str, token: str) -> None:
         """Have it send what its annotators do to ``url``, in place of what it had for that address."""
-        for webhook in self._call(f"/api/webhooks/?project={self._project}"):
+        for webhook in self._list(f"/api/webhooks/?project={self._project}"):
             if webhook.get("url") == url:
                 self._call(f"/api/webhooks/{int(webhook['id'])}/", method="DELETE")
         webhook = {
@@ -57,6 +55,12 @@ class Studio:
         }
         self._call("/api/webhooks/", webhook)
 
+    def _list(self, path: str) -> list[Any]:
+        found = self._call(path)
+        if not isinstance(found, list):
+            raise OSError(f"{self._url}{path} answered with something else than a list: is Label Studio there?")
+        return found
+
     def _call(self, path: str, body: Any = None, method: str | None = None) -> Any:
         headers = {"Authorization": self._authorization(), "Content-Type": "application/json"}
         return _request(self._url + path, headers, body, method)
@@ -68,6 +72,8 @@ class Studio:
         answer = _request(
             f"{self._url}/api/token/refresh", {"Content-Type": "application/json"}, {"refresh": self._key}
         )
+        if not isinstance(answer, Mapping) or "access" not in answer:
+            raise OSError(f"{self._url} gave no access for the token: is Label Studio there?")
         return f"Bearer {answer['access']}"
 
 
@@ -79,7 +85,7 @@ def _request(url: str, headers: Mapping[str, str], body: Any, method: str | None
             text = response.read()
     except urllib.error.HTTPError as error:
         raise OSError(f"Label Studio refused {url}: {error.code} {error.read(500).decode(errors='replace')}") from error
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (urllib.error.URLError, TimeoutError, http.client.HTTPException) as error:
         raise OSError(f"Label Studio does not answer at {url}: {error}") from error
     try:
         return json.loads(text) if text else None
@@ -149,5 +155,5 @@ class Loop:
                     self.top_up()
                 else:
                     self.reconcile()
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 self._report(f"{error}; trying again later")
