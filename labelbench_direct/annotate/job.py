@@ -87,7 +87,7 @@ class Job:
         count = check_count(count, "count", least=1)
         with self._writing() as state:
             count = min(count, state.settings.num_items)
-            now, ledger = self._now(), state.ledger
+            now, ledger = self._clock(), state.ledger
             items = ledger.held(annotator, now)[:count]
             items += islice(ledger.free(annotator, now), count - len(items))
             while len(items) < count and not state.round.is_waiting:
@@ -110,7 +110,7 @@ class Job:
         with self._writing() as state:
             told: dict[str, dict[int, int]] = {}
             for answer in answers:
-                index, label = state.answerable(answer.item), state.class_of(answer.label)
+                index, label = state.answerable(answer.item), state.class_of(answer.label, answer.item)
                 annotator = check_name(answer.annotator)
                 mine = told.setdefault(annotator, {})
                 before = mine.get(index, state.ledger.items[index].answers.get(annotator))
@@ -126,7 +126,7 @@ class Job:
         """Give back items (all that the annotator holds, by default): somebody else is asked. How many were held."""
         annotator = check_name(annotator)
         with self._writing() as state:
-            held = state.ledger.held(annotator, self._now())
+            held = state.ledger.held(annotator, self._clock())
             indices = held if items is None else [index for index in map(state.index_of, items) if index in held]
             if indices:
                 self._write("release", annotator, items=indices)
@@ -210,14 +210,10 @@ class Job:
 
     def _write(self, kind: str, annotator: str, **body: Any) -> None:
         self._is_sound = False
-        event = Event(self._state.seq + 1, self._now(), kind, annotator, body)
+        event = Event(self._state.seq + 1, self._clock(), kind, annotator, body)
         self._store.append(event)
         self._state.apply(event)
         self._is_sound = True
-
-    def _now(self) -> float:
-        """The time, which never falls below that of an event."""
-        return max(self._clock(), self._state.time)
 
 
 def check_name(annotator: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from labelbench_direct.annotate.files import read_rows
@@ -103,16 +104,17 @@ def _read(path: Path, classes: Sequence[str]) -> _Table:
 def _read_numpy(path: Path, classes: Sequence[str]) -> _Table:
     """What is in the file decides whether it is one array or several, not how it is called."""
     try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            with array as arrays:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                return _Table(np.load(path, mmap_mode="r", allow_pickle=False))
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
                 name = arrays.files[0] if len(arrays) == 1 else "scores"
                 if name not in arrays:
                     raise ValueError(f"it has the arrays {', '.join(arrays)}: name the scores 'scores'")
-                array = np.asarray(arrays[name])
+                return _Table(np.asarray(arrays[name]))
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} holds no plain array of scores: {error}") from error
-    return _Table(array)
 
 
 def _read_csv(path: Path, classes: Sequence[str]) -> _Table:

@@ -20,7 +20,7 @@ from labelbench_direct.session import DirectSession, Session
 
 
 class State:
-    """A job in ``folder`` as of the event ``seq``, at ``time``: its ``settings``, its ``ledger``, its ``round``."""
+    """A job in ``folder`` as of the event ``seq``: its ``settings``, its ``ledger``, its ``round``."""
 
     settings: Settings
     ledger: Ledger
@@ -28,7 +28,7 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.seq, self.time = 0, 0.0
+        self.seq = 0
         self.round_number = 0
         self.round_budget = 0
         self.reference: Reference | None = None
@@ -57,7 +57,7 @@ class State:
     def apply(self, event: Event) -> None:
         """What an event changes."""
         getattr(self, f"_on_{event.kind}")(event, **event.body)
-        self.seq, self.time = event.seq, event.time
+        self.seq = event.seq
 
     @cached_property
     def items(self) -> Items:
@@ -74,12 +74,13 @@ class State:
             raise ValueError(f"there is no item {item!r} in this job; its items are called like {self.items.ids[0]!r}")
         return self._numbers[item]
 
-    def class_of(self, name: str | None) -> int:
-        """A class by its name; None is "cannot tell"."""
+    def class_of(self, name: str | None, item: str = "") -> int:
+        """A class by its name; None is "cannot tell". ``item``: whose class it is said to be."""
         if name is None:
             return CANNOT_TELL
         if name not in self.settings.classes:
-            raise ValueError(f"there is no class {name!r}; the classes are {', '.join(self.settings.classes)}")
+            where = f"item {item!r}: " if item else ""
+            raise ValueError(f"{where}there is no class {name!r}; the classes are {', '.join(self.settings.classes)}")
         return self.settings.classes.index(name)
 
     def name_of(self, label: int | None) -> str:

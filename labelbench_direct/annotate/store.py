@@ -25,7 +25,7 @@ _DURABLE = "PRAGMA synchronous = FULL"  # what was acknowledged outlives a power
 _SCHEMA = (
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY,  -- 1, 2, 3, ...
-        time REAL NOT NULL,       -- seconds since 1970, never falling
+        time REAL NOT NULL,       -- seconds since 1970
         kind TEXT NOT NULL,
         annotator TEXT NOT NULL,  -- empty where nobody is meant
         body TEXT NOT NULL        -- JSON

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -128,10 +129,11 @@ class Loop:
             item = labelstudio.item_of(task)
             if item is not None:
                 self._imported.add(item)
-                try:
-                    self._job.tell(labelstudio.answers_of([task]), change=True)
-                except ValueError as error:
-                    self._report(f"an annotation was left out: {error}")
+                for answer in labelstudio.answers_of([task], self._leave_out):
+                    try:
+                        self._job.tell([answer], change=True)
+                    except ValueError as error:
+                        self._leave_out(error)
         self.top_up()
 
     def top_up(self) -> int:
@@ -146,14 +148,19 @@ class Loop:
             self._imported.update(items)
         return len(items)
 
+    def _leave_out(self, error: ValueError) -> None:
+        self._report(f"an annotation was left out: {error}")
+
     def _go_on(self) -> None:
+        due = time.monotonic() + _RECONCILE_SECONDS
         while True:
-            was_woken = self._wake.wait(_RECONCILE_SECONDS)
+            self._wake.wait(max(0.0, due - time.monotonic()))
             self._wake.clear()
             try:
-                if was_woken:
+                if time.monotonic() < due:
                     self.top_up()
-                else:
+                else:  # also where much is heard: what was missed would never be
+                    due = time.monotonic() + _RECONCILE_SECONDS
                     self.reconcile()
             except (OSError, ValueError, RuntimeError) as error:
                 self._report(f"{error}; trying again later")
