@@ -161,17 +161,23 @@ def test_labels_of_the_start_that_contradict_each_other(folder, tmp_path, monkey
     assert (status, "'digit-0' has two labels, 0 and 2" in error) == (2, True)
 
 
-@pytest.mark.parametrize("given", [{}, {"LABELBENCH_DIRECT_TOKEN": ""}])
-def test_serve_says_where_and_with_which_token(folder, given):
-    command = [sys.executable, "-m", "labelbench_direct", "annotate", "serve", "--port", "0", "digits.db"]
+@pytest.mark.parametrize(
+    ("options", "given", "pattern"),
+    [
+        (["--json"], {}, r'{"url": "(.*)", "token": "(.*)"}'),
+        ([], {"LABELBENCH_DIRECT_TOKEN": ""}, r"digits.db is served at (.*) with the token (.*); Ctrl\+C ends it."),
+    ],
+)
+def test_serve_says_where_and_with_which_token(folder, options, given, pattern):
+    command = [sys.executable, "-m", "labelbench_direct", "annotate", "serve", "--port", "0", *options, "digits.db"]
     environment = {name: value for name, value in os.environ.items() if name != "LABELBENCH_DIRECT_TOKEN"} | given
     environment["PYTHONPATH"] = str(Path(labelbench_direct.__file__).parents[1])
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        printed = process.stdout.readline()
-        where, token = re.fullmatch(
-            r"digits.db is served at (http://127.0.0.1:\d+) with the token (\S+); .*\n", printed
-        ).groups()
-        request = urllib.request.Request(f"{where}/status", headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request) as response:
-            assert json.load(response)["round"] == 3
-        process.terminate()
+        try:
+            where, token = re.fullmatch(pattern, process.stdout.readline().rstrip()).groups()
+            assert where.startswith("http://127.0.0.1:")
+            request = urllib.request.Request(f"{where}/status", headers={"Authorization": f"Bearer {token}"})
+            with urllib.request.urlopen(request) as response:
+                assert json.load(response)["round"] == 3
+        finally:
+            process.terminate()
