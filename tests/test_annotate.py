@@ -313,6 +313,74 @@ def test_several_answers(tmp_path, decide, said, label):
         assert int(item) not in state.ledger.open
 
 
+def tied(folder, **changes):
+    """A job with an item that one annotator took for a and another for b, which had fewer labels then, but not now; and
+    the item.
+    """
+    job = start(folder, redundancy=2, budget=9, labeled=[0, 1, 2], labels=[0, 0, 1], parallel=9, **changes)
+    (item,) = job.ask("ann")
+    job.tell([Answer("ann", item, "a"), Answer("bob", item, "b")])
+    others = job.ask("ann", 3)
+    job.tell([*answers("ann", others, *"bbb"), *answers("bob", others, *"bbb")])
+    return job, item
+
+
+def test_an_answer_without_a_say_breaks_no_tie_anew(tmp_path):
+    job, item = tied(tmp_path)
+    assert job.tell([Answer("late", item, "a")]).spare == 1
+    with job.reading() as state:
+        assert state.ledger.label(int(item)) == 1
+
+
+def test_a_second_opinion_that_never_comes_breaks_no_tie_anew(tmp_path):
+    score = np.linspace(0.99, 0.01, 12)
+    np.save(tmp_path / "s.npy", np.stack([score, (1 - score) / 2, (1 - score) / 2], axis=1))
+    job, item = tied(tmp_path, scores=reference(tmp_path / "s.npy"))
+    with job._writing():
+        job._write("recheck", "", items=[int(item)])
+    job.retrain(tmp_path / "s.npy")
+    with job.reading() as state:
+        assert state.ledger.label(int(item)) == 1
+    assert job.tell([Answer("late", item, "a")]).spare == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"),
+    [("Jose\u0301", "Jos\xe9"), (" ann\n", "ann"), ("\u0939\u093f\u0928\u094d\u0926\u0940", None), ("李雷", None)],
+)
+def test_names_in_any_script_and_one_for_those_that_look_the_same(tmp_path, name, noted):
+    job, noted = start(tmp_path), noted or name
+    items = job.ask(name, 2)
+    assert job.ask(noted, 2) == items
+    assert job.tell(answers(name, items[:1], "a")).new == 1
+    assert job.tell(answers(noted, items[:1], "a")).repeated == 1
+    assert job.release(name) == 1
+    with job.reading() as state:
+        assert [who for _, who, *_ in state.answers] == [noted]
+
+
+@pytest.mark.parametrize("name", ["", "=1", "-x", "a\nb", "a" * 101, "a" + "\u0301" * 101, "\u202eann", "\ud800"])
+def test_names_that_are_none(tmp_path, name):
+    with pytest.raises(ValueError, match="an annotator's name has"):
+        start(tmp_path).ask(name)
+
+
+@pytest.mark.parametrize("count", [np.int64(7), 10**40])
+def test_any_count_is_a_count(tmp_path, count):
+    assert len(start(tmp_path).ask("ann", count)) == 6
+
+
+def test_leases_run_out_although_the_clock_was_ahead(tmp_path):
+    clock = Clock()
+    job = start(tmp_path, clock)
+    clock.now += 1e9
+    job.ask("ann")
+    clock.now -= 1e9
+    (item,) = job.ask("bob")
+    clock.now += LEASE_MINUTES * MINUTE
+    assert job.ask("cy") == [item]
+
+
 def test_an_annotator_is_not_asked_twice_for_one_item(tmp_path):
     job = start(tmp_path, redundancy=2, size=3, budget=2)
     first = job.ask("ann", 2)
@@ -358,7 +426,10 @@ def test_one_wrong_answer_of_many_keeps_none(tmp_path):
     job = start(tmp_path)
     first, second = job.ask("ann", 2)
     for wrong, match in [
-        ([Answer("ann", first, "a"), Answer("ann", second, "x")], "no class 'x'; the classes are a, b, c"),
+        (
+            [Answer("ann", first, "a"), Answer("ann", second, "x")],
+            f"item '{second}': there is no class 'x'; the classes are a, b, c",
+        ),
         ([Answer("ann", first, "a"), Answer("ann", "99", "a")], "no item '99'"),
         ([Answer("ann", first, "a"), Answer("ann", first, "b")], "said a of item .* before, and now b"),
         ([Answer("ann", first, "a"), Answer("=cmd|' /C calc'!A0", second, "a")], "annotator's name"),
@@ -391,6 +462,13 @@ def test_rule_of_three_and_shares(tmp_path):
     assert found["done"]
     assert "with 95 % confidence at most 5.0% are c: 47 of those left." in in_words(found)
     assert "b: 15 labels. Expected among what is left: 235.\n" in in_words(found)
+
+
+def test_a_budget_beyond_the_pool_is_what_there_is(tmp_path):
+    job = start(tmp_path, budget=99, labeled=[0], labels=[0])
+    job.tell(answers("ann", items := job.ask("ann", 99), *["a"] * len(items)))
+    with job.reading() as state:
+        assert in_words(status(state)).startswith("Round 1: 11 of 11 labels; 12 in all, 0 waiting for answers")
 
 
 def test_without_random_labels_nothing_bounds_a_class(tmp_path):
@@ -486,6 +564,17 @@ def test_locked_by_another_process(tmp_path):
             job.ask("ann")
         other.execute("ROLLBACK")
     assert job.ask("ann")
+
+
+def test_a_file_that_cannot_be_opened(tmp_path, monkeypatch):
+    start(tmp_path)
+
+    def refuse(*_, **__):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(OSError, match=r"job\.db: unable to open database file; nothing was written"):
+        Job(tmp_path / "job.db")
 
 
 def test_events_are_never_changed(tmp_path):
@@ -617,6 +706,14 @@ def test_scores_that_changed_since_the_start(tmp_path, command):
     assert again.ask("ann")
 
 
+def test_scores_that_change_under_an_open_job(tmp_path):
+    job, truth = with_scores(tmp_path)
+    job.tell(answers("ann", items := job.ask("ann", 5), *(truth[int(item)] for item in items)))
+    np.save(tmp_path / "scores.npy", np.full((300, 2), 0.5))
+    with pytest.raises(ValueError, match="has changed since this job took it in"):
+        job.ask("ann")
+
+
 @pytest.mark.parametrize(
     ("scores", "match"),
     [
@@ -647,7 +744,11 @@ def test_suspicious_labels_are_the_wrong_ones(tmp_path):
 
 def test_a_share_of_the_budget_asks_again(tmp_path):
     job, truth = with_scores(tmp_path, noisy=(10, 289), recheck=0.1, share=0.3)
-    assert finish(job, truth) == 54 + 2  # of six that are kept back, two find something to ask
+    for _ in range(54):
+        job.tell([Answer("ann", item, truth[int(item)]) for item in job.ask("ann")])
+    with job.reading() as state:
+        assert not status(state)["done"]
+    assert finish(job, truth) == 2  # of six that are kept back, two find something to ask
     with job.reading() as state:
         labels = state.ledger.labels()
         assert {i: state.ledger.items[i].answers for i in (10, 289)} == {

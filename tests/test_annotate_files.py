@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labelbench_direct.annotate.files import Answer, Items, read_answers, read_classes
-from labelbench_direct.annotate.scores import Reference, read_scores
+from labelbench_direct.annotate.scores import Reference, count_rows, read_scores
 
 ITEMS, CLASSES = ["x", "y", "z"], ["cat", "dog"]
 SCORES = np.array([[0.75, 0.25], [0.5, 0.5], [0.25, 0.75]])
@@ -23,6 +23,27 @@ def test_scores_from_every_kind_of_file(tmp_path):
     (tmp_path / "excel.csv").write_bytes(b"\xef\xbb\xbfid;cat;dog\r\nx;0,75;0,25\r\ny;0,5;0,5\r\nz;0,25;0,75\r\n")
     for name in ("s.npy", "one.npz", "two.npz", "bare.csv", "named.csv", "excel.csv"):
         assert np.array_equal(read(tmp_path / name), SCORES), name
+
+
+def test_numpys_files_by_their_content(tmp_path):
+    np.savez(tmp_path / "s.npz", SCORES)
+    content = (tmp_path / "s.npz").read_bytes()
+    (tmp_path / "archive.npy").write_bytes(content)
+    assert np.array_equal(read(tmp_path / "archive.npy"), SCORES)
+    np.save(tmp_path / "array.npy", SCORES)
+    (tmp_path / "array.npz").write_bytes((tmp_path / "array.npy").read_bytes())
+    assert np.array_equal(read(tmp_path / "array.npz"), SCORES)
+    for damaged in (content[: len(content) // 2], content.replace(SCORES[0].tobytes(), SCORES[1].tobytes())):
+        (tmp_path / "s.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="no plain array"):
+            read(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("array", [np.array(0.5), np.array([0.5, 0.5])])
+def test_scores_that_are_no_table(tmp_path, array):
+    np.save(tmp_path / "s.npy", array)
+    with pytest.raises(ValueError, match="one row an item, one column a class"):
+        count_rows(tmp_path / "s.npy", CLASSES)
 
 
 def test_scores_of_classes_that_are_numbers(tmp_path):

@@ -2,18 +2,20 @@
 
 import http.client
 import json
+import socket
+import struct
 import threading
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from labelbench_direct.annotate import labelstudio
+from labelbench_direct.annotate import labelstudio, studio
 from labelbench_direct.annotate.files import Answer
 from labelbench_direct.annotate.job import Job
 from labelbench_direct.annotate.scores import Reference
 from labelbench_direct.annotate.server import LARGEST, Server
 from labelbench_direct.annotate.settings import Settings
-from labelbench_direct.annotate.studio import Loop
+from labelbench_direct.annotate.studio import Loop, Studio
 
 TOKEN = "a token of the tests"
 HOSTILE = "<script>alert(1)</script>"
@@ -104,9 +106,54 @@ def test_refused(job, path, body, headers, code, match):
         assert state.seq == 1
 
 
-def test_a_short_token_is_refused(job):
-    with pytest.raises(ValueError, match="at least 16"):
-        Server(("127.0.0.1", 0), job, "short")
+@pytest.mark.parametrize("token", ["short", "zwanzig Zeichen mit ß", "sixteen and a line\n"])
+def test_a_token_that_no_header_can_hold_is_refused(job, token):
+    with pytest.raises(ValueError, match="at least 16 characters, in ASCII"):
+        Server(("127.0.0.1", 0), job, token)
+
+
+def test_a_port_that_cannot_be_had(job):
+    with served(job) as port, pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}: .*in use"):
+        Server(("127.0.0.1", port), job, TOKEN)
+    with pytest.raises(OSError, match=r"cannot listen on 127.0.0.1:99999: .*0-65535"):
+        Server(("127.0.0.1", 99999), job, TOKEN)
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "<script>"])
+def test_other_methods_are_refused_in_json(job, method):
+    with served(job) as port, closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as client:
+        client.sendall(f"{method} /{HOSTILE} HTTP/1.1\r\n\r\n".encode())
+        head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 501 Not Implemented\r\n")
+        assert b"Content-Type: application/json" in head
+        assert list(json.loads(body)) == ["error"]
+
+
+def test_what_follows_a_get_is_no_request(job):
+    """A body that nobody reads would be taken for the next request's first line."""
+    head = f"GET /status HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+    with served(job) as port, closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as client:
+        client.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+        assert client.makefile("rb").read().count(b"HTTP/1.1") == 1
+
+
+def test_who_hangs_up_leaves_no_trace(job, capsys):
+    with served(job) as port:
+        for text in ("POST /ask HTTP/1.1\r\n", "POST /ask HTTP/1.1\r\n\r\n"):
+            with closing(socket.create_connection(("127.0.0.1", port))) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # by a reset
+                client.sendall(text.encode())
+        assert send(port, "GET", "/status")[0] == 200
+        for thread in threading.enumerate():
+            if "process_request" in thread.name:
+                thread.join(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_fifty_who_come_at_once_need_not_wait(job):
+    with Server(("127.0.0.1", 0), job, TOKEN) as server, ExitStack() as clients:  # which is busy: it accepts nobody yet
+        for _ in range(50):
+            clients.enter_context(closing(socket.create_connection(server.server_address, timeout=0.5)))
 
 
 class FakeStudio:
@@ -165,6 +212,61 @@ def test_what_was_not_heard_is_fetched_and_nothing_is_handed_out_twice(job):
         assert list(state.ledger.labels().values()) == [0]
     assert len(troubles) == 1
     assert "no class" in troubles[0]
+
+
+def test_one_annotation_that_says_nothing_takes_no_other_with_it(job):
+    project, troubles = FakeStudio(), []
+    loop = Loop(job, project, troubles.append)
+    loop.reconcile()
+    nothing = {"completed_by": 8, "result": []}
+    project.kept[0]["annotations"] = [
+        nothing,
+        event(None, "no class", user=9)["annotation"],
+        event(None, "a")["annotation"],
+    ]
+    loop.reconcile()
+    with job.reading() as state:
+        assert list(state.ledger.labels().values()) == [0]
+    assert [trouble.split(":")[0] for trouble in troubles] == ["an annotation was left out"] * 2
+
+
+def test_what_was_not_heard_is_fetched_also_where_much_is_heard(job, monkeypatch):
+    monkeypatch.setattr(studio, "_RECONCILE_SECONDS", 0.05)
+    loop, woken = Loop(job, FakeStudio(), print), []
+
+    def top_up():
+        woken.append(1)
+        loop._wake.set()
+        assert len(woken) < 1_000_000
+
+    def reconcile():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "top_up", top_up)
+    monkeypatch.setattr(loop, "reconcile", reconcile)
+    loop._wake.set()
+    with pytest.raises(KeyboardInterrupt):
+        loop._go_on()
+    assert woken
+
+
+@pytest.mark.parametrize("key", ["legacy", "a.b.c"])
+def test_what_is_no_label_studio(job, key):
+    with served(job) as port, pytest.raises(OSError, match="Label Studio refused"):
+        Studio(f"http://127.0.0.1:{port}", key, 1).tasks()
+    with pytest.raises(OSError, match="does not answer"):
+        Studio("http://127.0.0.1:port", key, 1).tasks()
+
+
+@pytest.mark.parametrize("key", ["legacy", "a.b.c"])
+def test_json_that_is_not_label_studios(key, monkeypatch):
+    monkeypatch.setattr(studio, "_request", lambda *_: {"detail": "something else"})
+    for call in (
+        Studio("http://x", key, 1).tasks,
+        lambda: Studio("http://x", key, 1).send_events_to("http://y", TOKEN),
+    ):
+        with pytest.raises(OSError, match="is Label Studio there"):
+            call()
 
 
 def test_a_labeling_interface_quotes_what_is_in_it():

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -34,19 +35,24 @@ def folder(tmp_path_factory):
         (commands / name).chmod(0o755)
     (example,) = blocks("python")
     (folder / "example.py").write_text(example)
+    (folder / "printed.txt").write_text(shell(folder, "set -ex\n" + "".join(blocks("console"))))
+    return folder
+
+
+def shell(folder, script):
+    """What a script prints, once it has done all."""
     source = Path(labelbench_direct.__file__).parents[1]
-    environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": str(source)}
-    script = "set -ex\n" + "".join(blocks("console"))
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(source)}
     ran = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    (folder / "printed.txt").write_text(ran.stdout)
-    return folder
+    return ran.stdout
 
 
 def test_people_who_annotate_do_not_wait_for_torch():
     code = (
         "import sys, labelbench_direct.annotate.cli\n"
-        "heavy = {'torch', 'sklearn', 'matplotlib', 'tqdm', 'mlxtend', 'numba', 'pyarrow'} & set(sys.modules)\n"
+        "heavy = {'torch', 'scipy', 'sklearn', 'matplotlib', 'tqdm', 'mlxtend', 'numba', 'pyarrow'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -61,7 +67,7 @@ def test_the_whole_job(folder):
         answers = list(csv.DictReader(file))
     assert [row["kind"] for row in answers].count("answer") == 120
     printed = (folder / "printed.txt").read_text()
-    assert "Round 2: 40 of 40 labels; 120 in all, 0 being worked on" in printed
+    assert "Round 2: 40 of 40 labels; 120 in all, 0 waiting for answers" in printed
     assert "This round is done." in printed
     with closing(sqlite3.connect(folder / "digits.db")) as connection:
         kinds = dict(connection.execute("SELECT kind, count(*) FROM events GROUP BY kind"))
@@ -128,16 +134,50 @@ def test_errors_are_one_line(folder, monkeypatch, capsys, arguments, match):
     assert not (folder / "new.db").exists()
 
 
-def test_serve_says_where_and_with_which_token(folder):
-    command = [sys.executable, "-m", "labelbench_direct", "annotate", "serve", "--port", "0", "--json", "digits.db"]
-    environment = {name: value for name, value in os.environ.items() if name != "LABELBENCH_DIRECT_TOKEN"}
+def test_over_http(folder):
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    script = "".join(blocks("bash")).replace("8090", str(port))
+    printed = shell(folder, f"set -e\ntrap 'kill $!' EXIT\n{script}")
+    assert len(json.loads(printed[printed.index("{") :])["items"]) == 2
+
+
+def test_who_answers_is_nothing_that_the_items_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("items.csv").write_text("id,text,Annotator,Label\nx,a,Homer,poem\ny,b,Plato,prose\n")
+    Path("classes.txt").write_text("cat\ndog\n")
+    run(monkeypatch, capsys, "start", "--items", "items.csv", "--classes", "classes.txt", "--budget", 2, "job.db")
+    run(monkeypatch, capsys, "ask", "--annotator", "ann", "--count", 2, "--output", "batch.csv", "job.db")
+    Path("batch.csv").write_text(Path("batch.csv").read_text().replace(",,", ",cat,"))
+    run(monkeypatch, capsys, "tell", "--annotator", "ann", "--labels", "batch.csv", "job.db")
+    _, out, _ = run(monkeypatch, capsys, "export", "--answers", "--json", "job.db")
+    assert [(one["annotator"], one["label"]) for one in json.loads(out)] == [("ann", "cat")] * 2
+
+
+def test_labels_of_the_start_that_contradict_each_other(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "labels.csv").write_text("item,label\ndigit-0,0\ndigit-1,1\ndigit-0,2\n")
+    files = ("--items", folder / "items.csv", "--classes", folder / "classes.txt", "--labels", tmp_path / "labels.csv")
+    status, _, error = run(monkeypatch, capsys, "start", *files, "--budget", 5, tmp_path / "job.db")
+    assert (status, "'digit-0' has two labels, 0 and 2" in error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "pattern"),
+    [
+        (["--json"], {}, r'{"url": "(.*)", "token": "(.*)"}'),
+        ([], {"LABELBENCH_DIRECT_TOKEN": ""}, r"digits.db is served at (.*) with the token (.*); Ctrl\+C ends it."),
+    ],
+)
+def test_serve_says_where_and_with_which_token(folder, options, given, pattern):
+    command = [sys.executable, "-m", "labelbench_direct", "annotate", "serve", "--port", "0", *options, "digits.db"]
+    environment = {name: value for name, value in os.environ.items() if name != "LABELBENCH_DIRECT_TOKEN"} | given
     environment["PYTHONPATH"] = str(Path(labelbench_direct.__file__).parents[1])
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        where = json.loads(process.stdout.readline())
-        assert where["url"].startswith("http://127.0.0.1:")
-        request = urllib.request.Request(
-            f"{where['url']}/status", headers={"Authorization": f"Bearer {where['token']}"}
-        )
-        with urllib.request.urlopen(request) as response:
-            assert json.load(response)["round"] == 3
-        process.terminate()
+        try:
+            where, token = re.fullmatch(pattern, process.stdout.readline().rstrip()).groups()
+            assert where.startswith("http://127.0.0.1:")
+            request = urllib.request.Request(f"{where}/status", headers={"Authorization": f"Bearer {token}"})
+            with urllib.request.urlopen(request) as response:
+                assert json.load(response)["round"] == 3
+        finally:
+            process.terminate()

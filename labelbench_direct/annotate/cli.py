@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from labelbench_direct.annotate import arguments, labelstudio, server
-from labelbench_direct.annotate.files import UNKNOWN, Answer, Items, read_answers, read_classes
+from labelbench_direct.annotate.files import (
+    ANSWER_COLUMNS,
+    UNKNOWN,
+    Answer,
+    Items,
+    read_answers,
+    read_classes,
+)
 from labelbench_direct.annotate.job import Job
 from labelbench_direct.annotate.scores import Reference, count_rows
 from labelbench_direct.annotate.settings import Settings
@@ -98,7 +105,7 @@ def _say(parsed: argparse.Namespace, data: Any, text: str) -> int:
 def _start(parsed: argparse.Namespace) -> int:
     folder, classes = parsed.job.resolve().parent, read_classes(parsed.classes)
     items = _read_items(parsed, classes)
-    given = {answer.item: answer.label for answer in read_answers(parsed.labels, "start")} if parsed.labels else {}
+    given = _read_labels(parsed.labels) if parsed.labels else {}
     numbers = {name: number for number, name in enumerate(items.ids)}
     for item, label in given.items():
         if item not in numbers or label not in classes:
@@ -121,6 +128,14 @@ def _start(parsed: argparse.Namespace) -> int:
 _PLAIN = ("budget", "parallel", "seed", "redundancy", "decide", "recheck", "lease_minutes", "stratify", "schedule")
 
 
+def _read_labels(path: Path) -> dict[str, str | None]:
+    given: dict[str, str | None] = {}
+    for answer in read_answers(path, "start"):
+        if given.setdefault(answer.item, answer.label) != answer.label:
+            raise ValueError(f"{path}: item {answer.item!r} has two labels, {given[answer.item]} and {answer.label}")
+    return given
+
+
 def _read_items(parsed: argparse.Namespace, classes: Sequence[str]) -> Items:
     if parsed.items:
         return Items.read(parsed.items)
@@ -136,8 +151,9 @@ def _ask(parsed: argparse.Namespace) -> int:
             if parsed.format == "label-studio":
                 text = json.dumps([labelstudio.task(state, item) for item in items], ensure_ascii=False, indent=1)
             else:
-                header = ["item", "label", *(name for name in state.items.columns if name not in ("item", "label"))]
-                text = csv_text(header, [[item, "", *_cells(state, item)] for item in items])
+                shown = [name for name in state.items.columns if name.lower() not in ANSWER_COLUMNS]
+                rows = [[item, "", *(state.record(item)["data"][name] for name in shown)] for item in items]
+                text = csv_text(["item", "label", *shown], rows)
             data = {"annotator": parsed.annotator, "items": [state.record(item) for item in items]}
             waiting = "" if items else _why_nothing(state)
     if waiting:
@@ -145,12 +161,8 @@ def _ask(parsed: argparse.Namespace) -> int:
     return _deliver(parsed, data, text, f"{len(items)} items to label: {parsed.output}")
 
 
-def _cells(state: State, item: str) -> list[str]:
-    return [cell for name, cell in state.record(item)["data"].items() if name not in ("item", "label")]
-
-
 def _why_nothing(state: State) -> str:
-    if state.round.session().done and not state.ledger.open:
+    if state.is_done:
         return "nothing to ask: this round is done; go on with annotate retrain, or take the labels by annotate export"
     return "nothing to ask now: the answers that decide what comes next are still out; see annotate status"
 
@@ -243,7 +255,8 @@ def _labeling_config(parsed: argparse.Namespace) -> int:
 def _serve(parsed: argparse.Namespace) -> int:
     if (parsed.label_studio is None) != (parsed.project is None):
         raise ValueError("--label-studio and --project go together")
-    token = os.environ.get(server.TOKEN) or secrets.token_urlsafe(24)
+    given = os.environ.get(server.TOKEN)
+    token = given or secrets.token_urlsafe(24)
     with _opened(parsed.job) as job:
         loop = studio = None
         if parsed.label_studio:
@@ -251,7 +264,7 @@ def _serve(parsed: argparse.Namespace) -> int:
             loop = Loop(job, studio, _warn)
         with server.Server((parsed.host, parsed.port), job, token, loop) as http:
             url = f"http://{parsed.host}:{http.server_address[1]}"
-            made = "" if server.TOKEN in os.environ else f" with the token {token}"
+            made = "" if given else f" with the token {token}"
             _say(parsed, {"url": url, "token": token}, f"{parsed.job} is served at {url}{made}; Ctrl+C ends it.")
             sys.stdout.flush()
             if studio is not None and loop is not None:

@@ -23,6 +23,8 @@ def read_classes(path: Path) -> list[str]:
 
 UNKNOWN = "?"
 """For "cannot tell", in files of labels."""
+ANSWER_COLUMNS = ("item", "label", "annotator")
+"""What a file of labels means by these; an items' column of that name is not shown in one."""
 
 
 @dataclass(frozen=True)

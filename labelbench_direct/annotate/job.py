@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +21,8 @@ from labelbench_direct.annotate.state import State
 from labelbench_direct.annotate.store import BUSY_SECONDS, Event, Store
 from labelbench_direct.core.checks import check_count
 
-_NAME = re.compile(r"[^\W_][\w .@+-]{0,99}")
+_LONGEST_NAME = 100
+_NAME = re.compile(r"[^\W_][\w .@+-]*")  # once marks, such as Hindi's vowels, are left out
 """Annotators' names: they come from outside, and end up in tables that spreadsheets open."""
 
 
@@ -81,10 +83,11 @@ class Job:
 
         Fewer, or none: the answers that decide what to ask next are still out, or the round is done.
         """
-        check_name(annotator)
-        check_count(count, "count", least=1)
+        annotator = check_name(annotator)
+        count = check_count(count, "count", least=1)
         with self._writing() as state:
-            now, ledger = self._now(), state.ledger
+            count = min(count, state.settings.num_items)
+            now, ledger = self._clock(), state.ledger
             items = ledger.held(annotator, now)[:count]
             items += islice(ledger.free(annotator, now), count - len(items))
             while len(items) < count and not state.round.is_waiting:
@@ -107,12 +110,13 @@ class Job:
         with self._writing() as state:
             told: dict[str, dict[int, int]] = {}
             for answer in answers:
-                index, label = state.answerable(answer.item), state.class_of(answer.label)
-                mine = told.setdefault(check_name(answer.annotator), {})
-                before = mine.get(index, state.ledger.items[index].answers.get(answer.annotator))
+                index, label = state.answerable(answer.item), state.class_of(answer.label, answer.item)
+                annotator = check_name(answer.annotator)
+                mine = told.setdefault(annotator, {})
+                before = mine.get(index, state.ledger.items[index].answers.get(annotator))
                 if before not in (None, label) and not (change and index not in mine):
                     raise ValueError(
-                        f"{answer.annotator} said {state.name_of(before)} of item {answer.item!r} before, and now "
+                        f"{annotator} said {state.name_of(before)} of item {answer.item!r} before, and now "
                         f"{state.name_of(label)}: nothing was kept; to change an answer, correct it"
                     )
                 mine[index] = label
@@ -120,8 +124,9 @@ class Job:
 
     def release(self, annotator: str, items: Sequence[str] | None = None) -> int:
         """Give back items (all that the annotator holds, by default): somebody else is asked. How many were held."""
+        annotator = check_name(annotator)
         with self._writing() as state:
-            held = state.ledger.held(check_name(annotator), self._now())
+            held = state.ledger.held(annotator, self._clock())
             indices = held if items is None else [index for index in map(state.index_of, items) if index in held]
             if indices:
                 self._write("release", annotator, items=indices)
@@ -163,6 +168,7 @@ class Job:
         return Receipt(new, repeated, spare)
 
     def _draw(self, count: int) -> list[int]:
+        self._state.find_scores()  # what was read in may be going by a file that has changed since
         drawn = self._state.round.draw(count)
         self._write("draw", "", count=count, items=drawn)
         return drawn
@@ -170,10 +176,8 @@ class Job:
     def _recheck(self) -> bool:
         """At the end of a round, ask again for the items that deserve it most."""
         state = self._state
-        count = round(state.settings.recheck * state.round_budget)
-        if state.round.rechecked or count == 0 or not state.round.session().done:
-            return False
-        scores = state.scores()
+        count = state.second_opinions
+        scores = state.scores() if count and state.round.session().done else None
         if scores is None:
             return False
         items = state.ledger.items
@@ -206,20 +210,20 @@ class Job:
 
     def _write(self, kind: str, annotator: str, **body: Any) -> None:
         self._is_sound = False
-        event = Event(self._state.seq + 1, self._now(), kind, annotator, body)
+        event = Event(self._state.seq + 1, self._clock(), kind, annotator, body)
         self._store.append(event)
         self._state.apply(event)
         self._is_sound = True
 
-    def _now(self) -> float:
-        """The time, which never falls below that of an event."""
-        return max(self._clock(), self._state.time)
-
 
 def check_name(annotator: str) -> str:
-    """An annotator's name: letters, digits, spaces and . @ + - _, from a letter or digit on."""
-    if _NAME.fullmatch(annotator):
-        return annotator
+    """An annotator's name: letters, digits, spaces and . @ + - _, from a letter or digit on. As it is noted: of names
+    that look the same, one.
+    """
+    name = unicodedata.normalize("NFC", annotator).strip()
+    plain = "".join(one for one in name if not unicodedata.category(one).startswith("M"))
+    if len(name) <= _LONGEST_NAME and _NAME.fullmatch(plain):
+        return name
     raise ValueError(
         "an annotator's name has up to 100 letters, digits, spaces or . @ + - _ and begins with a letter or digit, "
         f"got {annotator[:110]!r}"

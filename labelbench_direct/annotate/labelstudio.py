@@ -6,7 +6,7 @@ Label Studio's documentation of its formats: "Import pre-annotated data", "Expor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -62,14 +62,23 @@ def read_export(path: Path) -> list[Answer]:
     return answers_of(tasks)
 
 
-def answers_of(tasks: Iterable[Any]) -> list[Answer]:
-    """What the annotations of tasks say; of several by one person on one task, the last. Others' tasks are left out."""
+def answers_of(tasks: Iterable[Any], leave_out: Callable[[ValueError], None] | None = None) -> list[Answer]:
+    """What the annotations of tasks say; of several by one person on one task, the last. Others' tasks are left out.
+
+    Raises ValueError for annotations that say nothing; with ``leave_out`` they are left out, and it is told why.
+    """
     answers: dict[tuple[str, str], Answer] = {}
     for one in tasks:
         if not isinstance(one, Mapping) or not isinstance(one.get("annotations"), list):
             raise ValueError("a task without the list 'annotations': export from Label Studio as JSON, not JSON-MIN")
         for said in sorted(one["annotations"], key=_updated):
-            answer = answer_of(one, said)
+            try:
+                answer = answer_of(one, said)
+            except ValueError as error:
+                if leave_out is None:
+                    raise
+                leave_out(error)
+                continue
             if answer is not None:
                 answers[answer.annotator, answer.item] = answer
     return list(answers.values())

@@ -85,7 +85,8 @@ class Ledger:
         item = self.items[index]
         item.leases.clear()
         item.wanted = len(item.answers) or item.wanted
-        self._settle(index, item)
+        if item.label is None:  # nor is what was decided before decided anew
+            self._settle(index, item)
 
     def lease(self, index: int, annotator: str, until: float, now: float) -> None:
         """Hand an item to an annotator. Leases that have run out are gone with that."""
@@ -106,7 +107,8 @@ class Ledger:
         item.answers[annotator] = label
         if index not in self.open and item.label is None:
             item.wanted = len(item.answers)
-        self._settle(index, item)
+        if not item.is_spare(annotator):  # or else a tie could be broken anew
+            self._settle(index, item)
 
     def correct(self, index: int, label: int) -> None:
         """Decide what an item is, whatever was answered."""

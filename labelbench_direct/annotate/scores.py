@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from labelbench_direct.annotate.files import read_rows
@@ -87,32 +90,31 @@ class _Table:
 
 
 def _read(path: Path, classes: Sequence[str]) -> _Table:
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet}
+    readers = {".npy": _read_numpy, ".npz": _read_numpy, ".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix not in readers:
         raise ValueError(f"{path}: scores are read from {', '.join(readers)}, not {path.suffix or 'a bare name'}")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    return readers[path.suffix](path, classes)
+    table = readers[path.suffix](path, classes)
+    if table.array.ndim != 2:
+        raise ValueError(f"{path} has scores of shape {table.array.shape}: one row an item, one column a class")
+    return table
 
 
-def _read_npy(path: Path, classes: Sequence[str]) -> _Table:
+def _read_numpy(path: Path, classes: Sequence[str]) -> _Table:
+    """What is in the file decides whether it is one array or several, not how it is called."""
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} holds no plain array: {error}") from error
-    return _Table(array)
-
-
-def _read_npz(path: Path, classes: Sequence[str]) -> _Table:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            name = arrays.files[0] if len(arrays) == 1 else "scores"
-            if name not in arrays:
-                raise ValueError(f"it has the arrays {', '.join(arrays)}: name the scores 'scores'")
-            array: NDArray[Any] = arrays[name]
-    except (ValueError, OSError, EOFError) as error:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                return _Table(np.load(path, mmap_mode="r", allow_pickle=False))
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                name = arrays.files[0] if len(arrays) == 1 else "scores"
+                if name not in arrays:
+                    raise ValueError(f"it has the arrays {', '.join(arrays)}: name the scores 'scores'")
+                return _Table(np.asarray(arrays[name]))
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} holds no plain array of scores: {error}") from error
-    return _Table(array)
 
 
 def _read_csv(path: Path, classes: Sequence[str]) -> _Table:

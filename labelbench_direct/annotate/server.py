@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import sys
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -37,10 +39,13 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # of the five that are usual the rest of fifty who come at once would wait, or be reset
 
     def __init__(self, address: tuple[str, int], job: Job, token: str, loop: Loop | None = None) -> None:
-        if len(token) < _LEAST_TOKEN:
-            raise ValueError(f"the token in {TOKEN} must have at least {_LEAST_TOKEN} characters")
+        if len(token) < _LEAST_TOKEN or not token.isascii() or token != token.strip():
+            raise ValueError(
+                f"the token in {TOKEN} must have at least {_LEAST_TOKEN} characters, in ASCII and no spaces around them"
+            )
         self.job, self.loop, self._token = job, loop, token.encode()
         self.routes: Mapping[tuple[str, str], Route] = {
             ("POST", "/ask"): self._ask,
@@ -51,7 +56,15 @@ class Server(ThreadingHTTPServer):
             ("GET", "/status"): self._status,
             ("GET", "/suspicious"): self._suspicious,
         }
-        super().__init__(address, _Handler)
+        try:
+            super().__init__(address, _Handler)
+        except (OSError, OverflowError) as error:
+            raise OSError(f"cannot listen on {address[0]}:{address[1]}: {error}; --port 0 takes a free one") from error
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing where a client has hung up: what was kept stays, and who asks again gets what was handed out."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def knows(self, authorization: str) -> bool:
         """Whether a request's header holds the token. Takes as long whatever is in it."""
@@ -109,15 +122,23 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # its parent's
         """Nothing: what comes from outside does not reach the terminal."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """In JSON like every answer, also to what is hardly a request."""
+        self._send(code, {"error": message or self.responses[HTTPStatus(code)][0]})
+
     def _handle(self, method: str) -> None:
         code, answer = self._answered(method)
+        self._send(code, answer, is_read=code == 200 and method == "POST")
+
+    def _send(self, code: int, answer: Mapping[str, Any], is_read: bool = False) -> None:
+        """An answer; it ends the connection unless the request's body has been read."""
         text = json.dumps(answer, ensure_ascii=True).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
-        if code != 200:  # its body may not have been read
+        if not is_read:
             self.send_header("Connection", "close")
             self.close_connection = True
         self.end_headers()

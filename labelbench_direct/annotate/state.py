@@ -20,7 +20,7 @@ from labelbench_direct.session import DirectSession, Session
 
 
 class State:
-    """A job in ``folder`` as of the event ``seq``, at ``time``: its ``settings``, its ``ledger``, its ``round``."""
+    """A job in ``folder`` as of the event ``seq``: its ``settings``, its ``ledger``, its ``round``."""
 
     settings: Settings
     ledger: Ledger
@@ -28,7 +28,7 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.seq, self.time = 0, 0.0
+        self.seq = 0
         self.round_number = 0
         self.round_budget = 0
         self.reference: Reference | None = None
@@ -44,10 +44,20 @@ class State:
         """Whether it may be gone on with."""
         return self.seq == 0 or self.round.is_sound
 
+    @property
+    def second_opinions(self) -> int:
+        """How many labels may still be asked for again, at the end of this round."""
+        return 0 if self.reference is None or self.round.rechecked else self._kept_back
+
+    @property
+    def is_done(self) -> bool:
+        """Whether this round has nothing more to ask, and all its answers are in."""
+        return self.round.session().done and not self.ledger.open and not self.second_opinions
+
     def apply(self, event: Event) -> None:
         """What an event changes."""
         getattr(self, f"_on_{event.kind}")(event, **event.body)
-        self.seq, self.time = event.seq, event.time
+        self.seq = event.seq
 
     @cached_property
     def items(self) -> Items:
@@ -64,12 +74,13 @@ class State:
             raise ValueError(f"there is no item {item!r} in this job; its items are called like {self.items.ids[0]!r}")
         return self._numbers[item]
 
-    def class_of(self, name: str | None) -> int:
-        """A class by its name; None is "cannot tell"."""
+    def class_of(self, name: str | None, item: str = "") -> int:
+        """A class by its name; None is "cannot tell". ``item``: whose class it is said to be."""
         if name is None:
             return CANNOT_TELL
         if name not in self.settings.classes:
-            raise ValueError(f"there is no class {name!r}; the classes are {', '.join(self.settings.classes)}")
+            where = f"item {item!r}: " if item else ""
+            raise ValueError(f"{where}there is no class {name!r}; the classes are {', '.join(self.settings.classes)}")
         return self.settings.classes.index(name)
 
     def name_of(self, label: int | None) -> str:
@@ -78,10 +89,13 @@ class State:
 
     def scores(self) -> Floats | None:
         """The scores of this round, or None while there are none."""
-        if self.reference is None:
-            return None
+        path = self.find_scores()
+        return None if path is None else self.read_scores(path)
+
+    def find_scores(self) -> Path | None:
+        """The file with the scores of this round, which is as it was, or None while there are none."""
         mend = "new scores come in by `annotate retrain --scores`"
-        return self.read_scores(self.reference.find(self._folder, mend))
+        return None if self.reference is None else self.reference.find(self._folder, mend)
 
     def read_scores(self, path: Path) -> Floats:
         """Scores for this job's items and classes."""
@@ -118,11 +132,16 @@ class State:
         self.before = self.ledger.labels()
         self.round = Round(self._session)
 
+    @property
+    def _kept_back(self) -> int:
+        """The part of the budget that is for second opinions."""
+        return round(self.settings.recheck * self.round_budget)
+
     def _session(self) -> Session | FirstBatch:
         settings, scores, labels = self.settings, self.scores(), self.before
         rng = np.random.default_rng([settings.seed, self.round_number])
         left = len(self.items.ids) - len(labels)
-        budget = min(self.round_budget - round(settings.recheck * self.round_budget), left)
+        budget = min(self.round_budget - self._kept_back, left)
         if scores is None:
             unlabeled = np.setdiff1d(np.arange(len(self.items.ids)), np.array(list(labels), dtype=np.int64))
             strata = None if settings.stratify is None else self.items.column(settings.stratify)

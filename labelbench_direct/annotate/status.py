@@ -30,13 +30,13 @@ def status(state: State) -> dict[str, Any]:
     recent = [index for index in labels if index not in state.before][-RECENT:]
     result: dict[str, Any] = {
         "round": state.round_number,
-        "budget": state.round_budget,
+        "budget": min(state.round_budget, state.settings.num_items - len(state.before)),
         "labeled": len(labels),
         "labeled_in_round": len(labels.keys() - state.before.keys()),
         "out": out,
         "open": len(ledger.open),
         "left": state.settings.num_items - len(labels) - out,
-        "done": state.round.session().done and not ledger.open,
+        "done": state.is_done,
         "recent": len(recent),
         "classes": _classes(state, labels),
         "annotators": _annotators(state, by_annotator),

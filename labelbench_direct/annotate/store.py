@@ -25,7 +25,7 @@ _DURABLE = "PRAGMA synchronous = FULL"  # what was acknowledged outlives a power
 _SCHEMA = (
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY,  -- 1, 2, 3, ...
-        time REAL NOT NULL,       -- seconds since 1970, never falling
+        time REAL NOT NULL,       -- seconds since 1970
         kind TEXT NOT NULL,
         annotator TEXT NOT NULL,  -- empty where nobody is meant
         body TEXT NOT NULL        -- JSON
@@ -59,7 +59,10 @@ class Store:
             raise FileNotFoundError(f"there is no job {path}: make one with labelbench-direct annotate start")
         self.path = path
         self._busy_seconds = busy_seconds
-        self._connection = _connect(path)
+        try:
+            self._connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            raise self._explain(error) from error
         try:
             self._execute(_DURABLE)
             self._check_version()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -33,10 +35,7 @@ class Studio:
 
     def tasks(self) -> list[Any]:
         """All tasks with their annotations."""
-        found = self._call(f"/api/projects/{self._project}/export?exportType=JSON&download_all_tasks=true")
-        if not isinstance(found, list):
-            raise OSError(f"{self._url} answered an export with something else than a list")
-        return found
+        return self._list(f"/api/projects/{self._project}/export?exportType=JSON&download_all_tasks=true")
 
     def add(self, tasks: list[dict[str, Any]]) -> None:
         """Give it more tasks."""
@@ -44,7 +43,7 @@ class Studio:
 
     def send_events_to(self, url: str, token: str) -> None:
         """Have it send what its annotators do to ``url``, in place of what it had for that address."""
-        for webhook in self._call(f"/api/webhooks/?project={self._project}"):
+        for webhook in self._list(f"/api/webhooks/?project={self._project}"):
             if webhook.get("url") == url:
                 self._call(f"/api/webhooks/{int(webhook['id'])}/", method="DELETE")
         webhook = {
@@ -57,6 +56,12 @@ class Studio:
         }
         self._call("/api/webhooks/", webhook)
 
+    def _list(self, path: str) -> list[Any]:
+        found = self._call(path)
+        if not isinstance(found, list):
+            raise OSError(f"{self._url}{path} answered with something else than a list: is Label Studio there?")
+        return found
+
     def _call(self, path: str, body: Any = None, method: str | None = None) -> Any:
         headers = {"Authorization": self._authorization(), "Content-Type": "application/json"}
         return _request(self._url + path, headers, body, method)
@@ -68,6 +73,8 @@ class Studio:
         answer = _request(
             f"{self._url}/api/token/refresh", {"Content-Type": "application/json"}, {"refresh": self._key}
         )
+        if not isinstance(answer, Mapping) or "access" not in answer:
+            raise OSError(f"{self._url} gave no access for the token: is Label Studio there?")
         return f"Bearer {answer['access']}"
 
 
@@ -79,7 +86,7 @@ def _request(url: str, headers: Mapping[str, str], body: Any, method: str | None
             text = response.read()
     except urllib.error.HTTPError as error:
         raise OSError(f"Label Studio refused {url}: {error.code} {error.read(500).decode(errors='replace')}") from error
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (urllib.error.URLError, TimeoutError, http.client.HTTPException) as error:
         raise OSError(f"Label Studio does not answer at {url}: {error}") from error
     try:
         return json.loads(text) if text else None
@@ -122,10 +129,11 @@ class Loop:
             item = labelstudio.item_of(task)
             if item is not None:
                 self._imported.add(item)
-                try:
-                    self._job.tell(labelstudio.answers_of([task]), change=True)
-                except ValueError as error:
-                    self._report(f"an annotation was left out: {error}")
+                for answer in labelstudio.answers_of([task], self._leave_out):
+                    try:
+                        self._job.tell([answer], change=True)
+                    except ValueError as error:
+                        self._leave_out(error)
         self.top_up()
 
     def top_up(self) -> int:
@@ -140,14 +148,19 @@ class Loop:
             self._imported.update(items)
         return len(items)
 
+    def _leave_out(self, error: ValueError) -> None:
+        self._report(f"an annotation was left out: {error}")
+
     def _go_on(self) -> None:
+        due = time.monotonic() + _RECONCILE_SECONDS
         while True:
-            was_woken = self._wake.wait(_RECONCILE_SECONDS)
+            self._wake.wait(max(0.0, due - time.monotonic()))
             self._wake.clear()
             try:
-                if was_woken:
+                if time.monotonic() < due:
                     self.top_up()
-                else:
+                else:  # also where much is heard: what was missed would never be
+                    due = time.monotonic() + _RECONCILE_SECONDS
                     self.reconcile()
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 self._report(f"{error}; trying again later")

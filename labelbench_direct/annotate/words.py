@@ -12,7 +12,8 @@ def in_words(status: Mapping[str, Any]) -> str:
     """The status as text: where the job stands, what the labels are, what the next ones are likely to bring."""
     lines = [
         f"Round {status['round']}: {status['labeled_in_round']} of {status['budget']} labels; {status['labeled']} in "
-        f"all, {status['open']} being worked on, {status['out']} out because nobody could tell, {status['left']} left.",
+        f"all, {status['open']} waiting for answers, {status['out']} out because nobody could tell, "
+        f"{status['left']} left.",
         "",
         *(line for one in status["classes"] for line in _class_lines(one, status)),
         "",
@@ -33,7 +34,7 @@ def _class_lines(one: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
         if _is_unknown(one):
             yield f"  That is wrong for {_count(one['cut']['errors'], 'label')}: the scores hardly know it."
     if one["compared"]:
-        yield f"  Second opinions agree with the label {_share(one)}."
+        yield f"  Where several were asked, answers agree with the label {_share(one)}."
 
 
 def _expectation(one: Mapping[str, Any], status: Mapping[str, Any]) -> str:

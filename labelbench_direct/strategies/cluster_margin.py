@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices
@@ -31,6 +30,8 @@ def average_linkage(embeddings: Floats, rng: np.random.Generator) -> Indices:
     random part of a larger pool, and everybody joins the cluster whose mean is nearest. With n = ``TREE_SIZE`` and C
     clusters: O(n^2 D + N C D) time, O(n^2 + N) memory.
     """
+    from scipy.cluster.hierarchy import fcluster, linkage  # takes as long to load as all the rest
+
     num_examples = len(embeddings)
     if num_examples <= CLUSTER_SIZE:
         return np.zeros(num_examples, dtype=np.int64)
