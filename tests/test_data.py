@@ -429,7 +429,7 @@ def test_tables_are_read_as_they_are_meant_or_refused_by_line(tmp_path, text, me
         ("0.png,cat", "line 1: the first line must name the columns file and label, got '0.png,cat'"),
         ("file,label,label", "line 1: the column 'label' is there twice"),
         ("file label", "line 1: the first line must name the columns"),
-        ("file,label,", "line 2: 2 fields, but the first line names 2 columns"),
+        ("file,,label", "line 2: 2 fields, but the first line names 3 columns"),
     ],
 )
 def test_headers_are_checked(tmp_path, header, message):

@@ -112,7 +112,7 @@ def bad(row, value, name="x"):
         ({"names": np.array([1, 2, 3])}, "names must be distinct strings"),
         ({"y": None}, "there is no array 'y': a file has x and y, or x_train"),
         ({"labels": np.zeros(3)}, "unknown array 'labels'; known are x, y, x_train"),
-        ({"given": np.zeros((9, 2), dtype=int)}, r"given must have a row for each of the 120 examples, got shape .9"),
+        ({"given": np.zeros((9, 2), dtype=int)}, r"given must have a row for each of the 120 examples and .*, got shape .9"),
         ({"given": np.full((NUM, 2), -1)}, "given: nobody labeled the example in row 0"),
         ({"given": np.full((NUM, 2), 3)}, "given must be in 0..2, got 3 in row 0"),
         ({"given_train": np.zeros((NUM, 2), dtype=int)}, "given or votes; got given_train"),

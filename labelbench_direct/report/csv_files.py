@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from labelbench_direct.experiment.storage import naming
 from labelbench_direct.report.groups import Group
 from labelbench_direct.report.statistics import Interval, lead, saved
 
@@ -43,7 +44,7 @@ def _cells(one: Group) -> tuple[Any, ...]:
 
 
 def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with naming(path), path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(head)
         writer.writerows(rows)
