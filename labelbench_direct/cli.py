@@ -195,8 +195,14 @@ def _level(text: str) -> float | str:
         return text
 
 
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: name a folder for the results with --output, there or to be made")
+
+
 def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
+    _check_folder(folder)
     data_dir = at_home(experiment.data_dir or DATA_DIR).absolute()  # for processes that start elsewhere
     experiment = replace(experiment, data_dir=str(data_dir))
     home, said = None, set[str]()
@@ -261,6 +267,7 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _evidence(parsed: argparse.Namespace) -> int:
+    _check_folder(parsed.output)
     experiments = read_settings(parsed.experiments, str(at_home(parsed.data_dir).resolve()))
     notes = [] if parsed.page_only else _run_evidence(parsed, experiments)
     missing = write_evidence(experiments, parsed.output, parsed.page, notes)
@@ -350,6 +357,7 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    _check_folder(parsed.output)
     written = write_report(
         parsed.results, parsed.output, metric=parsed.metric, trial=parsed.trial, better=parsed.better
     )

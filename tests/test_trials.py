@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
 from labelbench_direct.experiment.sweep import run_sweep
 from labelbench_direct.experiment.trial import Settings, run_trial
+from labelbench_direct.report.page import write_bytes, write_text
 
 TRIAL = SMALL.trials()[0]
 
@@ -152,6 +154,21 @@ def test_a_full_disk_is_an_error_and_nothing_is_half_written(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
+
+
+def test_a_full_disk_names_every_file(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"could not write \(No space left on device\): make room.*pool.json"):
+            write_whole(tmp_path / "pool.json", {})
+    for write in (partial(write_text, text="x" * 2000), partial(write_bytes, content=bytes(2000))):
+        (tmp_path / "full").unlink(missing_ok=True)
+        (tmp_path / "full").symlink_to("/dev/full")
+        with pytest.raises(OSError, match=r"could not write \(No space left on device\): make room.*full"):
+            write(tmp_path / "full")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")

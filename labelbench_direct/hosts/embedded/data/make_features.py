@@ -71,6 +71,8 @@ def make_tweets(data_dir: Path, features: Features | None = None) -> Path:
     try:
         with file.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
+        if not rows:
+            raise ValueError("it has no rows")
         texts = [clean_text(row["tweet"]) for row in rows]
         classes = np.array([int(row["class"]) for row in rows], dtype=np.int8)
         votes = np.array([[int(row[key]) for key in _TWEET_CLASSES.values()] for row in rows], dtype=np.int8)
