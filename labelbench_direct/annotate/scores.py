@@ -98,19 +98,23 @@ def _read(path: Path, classes: Sequence[str]) -> _Table:
 def _read_npy(path: Path, classes: Sequence[str]) -> _Table:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy raises whatever it meets in a damaged header
         raise ValueError(f"{path} holds no plain array: {error}") from error
     return _Table(array)
 
 
 def _read_npz(path: Path, classes: Sequence[str]) -> _Table:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             name = arrays.files[0] if len(arrays) == 1 else "scores"
             if name not in arrays:
                 raise ValueError(f"it has the arrays {', '.join(arrays)}: name the scores 'scores'")
             array: NDArray[Any] = arrays[name]
-    except (ValueError, OSError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # and zipfile and zlib in a damaged file
         raise ValueError(f"{path} holds no plain array of scores: {error}") from error
     return _Table(array)
 
