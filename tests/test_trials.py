@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sweeps import SMALL, results, wait_for_end
 
 import labelbench_direct.experiment.trial as trial_module
@@ -201,7 +202,13 @@ def test_not_a_number_is_written_as_null():
 
 def test_models_are_kept_on_request(tmp_path):
     run_trial(replace(TRIAL, rounds=2), tmp_path, Settings(keep_models=True))
-    assert [path.name for path in sorted(tmp_path.glob("*/models/*"))] == ["round-001.pt", "round-002.pt"]
+    models = sorted(tmp_path.glob("*/models/*"))
+    assert [path.name for path in models] == ["round-001.pt", "round-002.pt"]
+    assert torch.load(models[0], weights_only=True).keys() == torch.load(models[1], weights_only=True).keys()
+    (tmp_path / "full" / TRIAL.identifier / "models").mkdir(parents=True)
+    (tmp_path / "full" / TRIAL.identifier / "models" / "part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"could not write \(No space left on device\): make room there: .*models/part"):
+        run_trial(TRIAL, tmp_path / "full", Settings(keep_models=True))
 
 
 def make_trial_folder(tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 import json
 import math
 import platform
@@ -23,7 +24,7 @@ from labelbench_direct.experiment.leases import Lease
 from labelbench_direct.experiment.pools import POOL, ROUNDS, difference, read_pool
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sinks import Sinks
-from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
+from labelbench_direct.experiment.storage import append_line, cut_half_line, naming, read_lines, write_whole
 from labelbench_direct.hosts.embedded.data.parts import absent_note
 from labelbench_direct.hosts.labelbench.checkout import commit_of
 from labelbench_direct.hosts.loop import PastRound, Round, run_rounds
@@ -234,6 +235,8 @@ def _keep_model(done: Round, path: Path) -> None:
     import torch
 
     (path / "models").mkdir(exist_ok=True)
-    part = path / "models" / "part"
-    torch.save({name: value.cpu() for name, value in done.model.state_dict().items()}, part)
+    part, content = path / "models" / "part", io.BytesIO()
+    torch.save({name: value.cpu() for name, value in done.model.state_dict().items()}, content)
+    with naming(part):  # of a full disk torch itself says nothing that one can understand
+        part.write_bytes(content.getbuffer())
     part.replace(path / "models" / f"round-{done.number:03d}.pt")
