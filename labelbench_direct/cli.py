@@ -25,6 +25,7 @@ from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Tria
 from labelbench_direct.experiment.sinks import SINKS
 from labelbench_direct.experiment.sweep import Engine, run_sweep
 from labelbench_direct.experiment.trial import Settings, is_finished
+from labelbench_direct.hosts.embedded.config import at_home
 from labelbench_direct.hosts.embedded.data.catalog import SOURCES, load
 from labelbench_direct.hosts.embedded.data.make_features import MAKERS
 from labelbench_direct.hosts.labelbench import checkout, doctor
@@ -89,7 +90,11 @@ example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status is 2 for arguments that cannot be used, 1 where trials have failed."""
     with patient_output():
-        return guarded(_parser().parse_args(arguments))
+        parsed = _parser().parse_args(arguments)
+        for name, value in vars(parsed).items():  # a shell leaves the ~ of --output=~/results as it is
+            if isinstance(value, Path):
+                setattr(parsed, name, at_home(value))
+        return guarded(parsed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -192,9 +197,15 @@ def _level(text: str) -> float | str:
         return text
 
 
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: name a folder for the results with --output, there or to be made")
+
+
 def _compare(parsed: argparse.Namespace) -> int:
     experiment, folder = _experiment(parsed)
-    data_dir = Path(experiment.data_dir or DATA_DIR).expanduser().absolute()  # for processes that start elsewhere
+    _check_folder(folder)
+    data_dir = at_home(experiment.data_dir or DATA_DIR).absolute()  # for processes that start elsewhere
     experiment = replace(experiment, data_dir=str(data_dir))
     home, said = None, set[str]()
     if any(trial.needs_labelbench for trial in experiment.trials()):
@@ -265,7 +276,8 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _evidence(parsed: argparse.Namespace) -> int:
-    experiments = read_settings(parsed.experiments, str(Path(parsed.data_dir).expanduser().resolve()))
+    _check_folder(parsed.output)
+    experiments = read_settings(parsed.experiments, str(at_home(parsed.data_dir).resolve()))
     notes = [] if parsed.page_only else _run_evidence(parsed, experiments)
     missing = write_evidence(experiments, parsed.output, parsed.page, notes)
     print(f"{missing}\n\nThe page: {parsed.page}")
@@ -362,6 +374,7 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    _check_folder(parsed.output)
     written = write_report(
         parsed.results, parsed.output, metric=parsed.metric, trial=parsed.trial, better=parsed.better
     )

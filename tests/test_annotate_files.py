@@ -65,6 +65,21 @@ def test_scores_from_parquet(tmp_path):
         read(tmp_path / "s.parquet")
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_damaged_scores_are_named(tmp_path, save):
+    path = tmp_path / "s.npz"
+    save(path, scores=np.tile(SCORES, (50, 1)))
+    content = path.read_bytes()
+    flipped = content[:100] + bytes(byte ^ 0x55 for byte in content[100:120]) + content[120:]
+    for damaged in (content[: len(content) // 2], flipped):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"s.npz holds no plain array of scores: "):
+            read(path)
+    (tmp_path / "s.npy").write_bytes(b"\x93NUMPY\x01\x00\x10\x00garbage((({{{\n  ")
+    with pytest.raises(ValueError, match=r"s.npy holds no plain array: "):
+        read(tmp_path / "s.npy")
+
+
 def test_nothing_is_unpickled(tmp_path):
     np.save(tmp_path / "s.npy", np.array([{}, {}]), allow_pickle=True)
     np.savez(tmp_path / "s.npz", scores=np.array([{}, {}]))

@@ -1,9 +1,11 @@
 """Data sets in the formats in which they are published, written small."""
 
 import hashlib
+import io
 import os
 import pickle
 import shutil
+import struct
 import warnings
 import zlib
 from dataclasses import replace
@@ -16,7 +18,7 @@ from labelbench_direct.hosts.embedded.data import catalog, files
 from labelbench_direct.hosts.embedded.data.catalog import loaded
 from labelbench_direct.hosts.embedded.data.pairs import pairs as pairs_of
 from labelbench_direct.hosts.embedded.data.parts import long_tail
-from labelbench_direct.hosts.embedded.data.pictures import read_picture
+from labelbench_direct.hosts.embedded.data.pictures import UnusableError, read_picture
 
 datasets = pytest.importorskip("torchvision.datasets", reason="the extra vision is not installed")
 Image = pytest.importorskip("PIL.Image")
@@ -346,6 +348,60 @@ def test_grey_and_transparent_images_become_rgb(tmp_path):
     assert colour.tobytes() in shown
 
 
+def png_of(bits, kind, channels):
+    """A PNG of 4 x 4 with so many bits a channel, which Pillow cannot write of colors."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    rows = (b"\0" + bytes([15, 160] * (4 * channels * bits // 16))) * 4
+    header = struct.pack(">IIBBBBB", 4, 4, bits, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff_of(bits, channels):
+    """The same as TIFF, uncompressed."""
+    content = bytes([160, 15] * (16 * channels * bits // 16))
+    place = 8 + 2 + 9 * 12 + 4
+    tags = [
+        *((256, 3, 1, 4), (257, 3, 1, 4), (258, 3, channels, place), (259, 3, 1, 1), (262, 3, 1, 2)),
+        *((273, 4, 1, place + 2 * channels), (277, 3, 1, channels), (278, 3, 1, 4), (279, 4, 1, len(content))),
+    ]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0\x08\0\0\0\x09\0" + entries + bytes(4) + struct.pack("<H", bits) * channels + content
+
+
+def jp2_of(bits):
+    """A JPEG 2000 whose header is changed to say so."""
+    file = io.BytesIO()
+    Image.fromarray(images(1, side=12)[0]).save(file, format="JPEG2000", no_jp2=True)
+    content = bytearray(file.getvalue())
+    content[42:51:3] = bytes([bits - 1]) * 3
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "bits"),
+    [
+        *((png_of(bits, kind, channels), bits) for kind, channels in ((2, 3), (6, 4), (4, 2)) for bits in (8, 16)),
+        *((tiff_of(bits, channels), bits) for channels in (3, 4) for bits in (8, 16)),
+        *((f"P6 4 4 {2**bits - 1}\n".encode() + bytes(96), bits) for bits in (7, 8, 10, 16)),
+        *((f"P3 1 1 {2**bits - 1}\n 1 2 3".encode(), bits) for bits in (8, 10)),
+        *((jp2_of(bits), bits) for bits in (8, 16)),
+        (b"P1\n2 1\n1 0\n", 1),
+        (b"\x01\xda\0\x02\0\x03\0\x04\0\x04\0\x03".ljust(512, b"\0") + bytes(96), 16),  # of Silicon Graphics
+    ],
+)
+def test_colors_of_more_than_eight_bits_are_refused(tmp_path, content, bits):
+    """Pillow would take the first eight: of 12 bits in 16, hardly any."""
+    (tmp_path / "x").write_bytes(content)
+    if bits <= 8:
+        assert read_picture(tmp_path / "x", None).pixels.shape[2] == 3
+    else:
+        with pytest.raises(UnusableError, match=f"its {bits} bits a channel do not fit 8: convert it, as you want"):
+            read_picture(tmp_path / "x", None)
+
+
 def test_sixteen_bits_a_channel_are_refused(tmp_path):
     write_folder(tmp_path)
     Image.fromarray(np.full((12, 12), 40_000, dtype=np.uint16)).save(tmp_path / "0.png")
@@ -429,7 +485,7 @@ def test_tables_are_read_as_they_are_meant_or_refused_by_line(tmp_path, text, me
         ("0.png,cat", "line 1: the first line must name the columns file and label, got '0.png,cat'"),
         ("file,label,label", "line 1: the column 'label' is there twice"),
         ("file label", "line 1: the first line must name the columns"),
-        ("file,label,", "line 2: 2 fields, but the first line names 2 columns"),
+        ("file,,label", "line 2: 2 fields, but the first line names 3 columns"),
     ],
 )
 def test_headers_are_checked(tmp_path, header, message):
@@ -455,6 +511,32 @@ def test_spreadsheets_tables_are_read(tmp_path, separator, encoding, ends):
     assert data.notes == ()
 
 
+def test_blank_columns_at_the_end_may_be_missing_in_some_rows(tmp_path):
+    """Excel leaves them out now and then."""
+    text = "\n".join(["file,label,,", *(f"{row}{',' * (i % 3)}" for i, row in enumerate(ROWS))])
+    data = load("folder", table_of(tmp_path, text))
+    assert sum(len(part.labels) for part in (data.train, data.val, data.test)) == 20
+    (tmp_path / "labels.csv").write_text(f"{text}\n20.png,cat,x\n")
+    loaded.cache_clear()
+    with pytest.raises(ValueError, match="line 22: 3 fields, but the first line names 2 columns"):
+        load("folder", tmp_path)
+
+
+def test_classes_that_are_merged_have_a_name_of_their_own(tmp_path):
+    names = ["ant", "bee", "others", "wasp"]
+    rows = [f"{i}.png,{names[i % 4]}" for i in range(50)]
+    data = load("folder_imb_4", table_of(tmp_path, "\n".join(["file,label", *rows])))
+    assert data.classnames == ("ant", "bee", "others", "all others")
+    assert load("folder_imb_2", tmp_path).classnames == ("ant", "others")
+
+
+@pytest.mark.parametrize("name", ["folder_imb_2:ratio=0.5", "folder_lt"])
+def test_a_pool_without_any_example_is_said_whatever_the_ending(tmp_path, name):
+    write_folder(tmp_path, 12, "file,label,part", part=lambda i: ("val", "test")[i // 6])
+    with pytest.raises(ValueError, match=r"2 of 2 classes have no example in the pool: cat, .*; add some, or leave"):
+        load(name, tmp_path)
+
+
 @pytest.mark.parametrize(("encoding", "byte"), [("latin-1", "0xfc"), ("cp1252", "0xfc")])
 def test_tables_in_other_encodings_are_refused_by_line(tmp_path, encoding, byte):
     table_of(tmp_path, "\n".join(["file,label", *ROWS[:3], "", "3.png,k\u00fcken"]), encoding)
@@ -463,13 +545,14 @@ def test_tables_in_other_encodings_are_refused_by_line(tmp_path, encoding, byte)
 
 
 def test_class_names_are_one_in_one_form_and_alike_ones_are_said(tmp_path):
-    names = ["caf\u00e9", "cafe\u0301 ", " Cat", "cat.", "dog"]
-    rows = [f"{i}.png,{names[i % 5]}" for i in range(50)]
+    names = ["caf\u00e9", "cafe\u0301 ", " Cat", "cat.", "dog", "01", "1", "#N/A", "-1", "-2.50"]
+    rows = [f"{i}.png,{names[i % 10]}" for i in range(50)]
     data = load("folder:path=", table_of(tmp_path, "\n".join(["file,label,breed", *(f"{row},x" for row in rows)])))
-    assert data.classnames == ("Cat", "caf\u00e9", "cat.", "dog")
-    assert data.notes == (
+    assert data.classnames == ("#N/A", "-1", "-2.50", "01", "1", "Cat", "caf\u00e9", "cat.", "dog")
+    assert data.notes[:3] == (
         "labels.csv has columns that are not used: breed",
-        "these are taken for different classes, though their names are alike: 'Cat' and 'cat.'",
+        "these are taken for different classes, though their names are alike: '01' and '1'; 'Cat' and 'cat.'",
+        "taken for a class, though elsewhere it stands for a missing label: '#N/A'",
     )
 
 

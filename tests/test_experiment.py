@@ -3,13 +3,17 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pytest
 
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.schema import MOST_SEED, Experiment, read_experiment, strategy_config
 from labelbench_direct.experiment.trial import Settings, check_header
+from labelbench_direct.hosts.embedded import load
 from labelbench_direct.hosts.embedded.config import parse_name
+from labelbench_direct.hosts.embedded.data.catalog import stamp
 from labelbench_direct.hosts.loop import first_batch
 
 SMALL = Experiment(dataset="digits_imb_3", strategies=("direct", "margin"), seeds=(0, 1), batch_size=12, rounds=3)
@@ -166,6 +170,7 @@ def test_the_largest_seed_is_one_that_trials_can_use():
         ("folder:path=a=b", {"path": "a=b"}),
         ("folder:path=true", {"path": "true"}),
         ("digits_lt:ratio=0.1,", {"ratio": 0.1}),
+        ("digits_lt:ratio=.1,shift=-.5,path=.x", {"ratio": 0.1, "shift": -0.5, "path": ".x"}),
     ],
 )
 def test_options_can_say_any_path(text, options):
@@ -263,5 +268,31 @@ def test_unwritable_output_ends_with_one_line(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["compare", "--output", str(tmp_path / "file"), "--seeds", "1"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("labelbench-direct: ")
-    assert error.count("\n") == 1
+    assert (
+        error == f"labelbench-direct: {tmp_path}/file is a file: name a folder for the results with --output, there "
+        "or to be made\n"
+    )
+    assert main(["compare", "--output", str(tmp_path / "file" / "out"), "--seeds", "1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_home_folder_is_found_where_no_shell_put_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
+    np.savez(tmp_path / "home" / "f.npz", x=np.eye(60), y=np.arange(60) % 2)
+    name = "features:path=~/f.npz"
+    assert len(load(name).train.labels) == 42
+    assert stamp(name, Path("data")) != ()
+    assert main(["compare", "--output=~/f.npz"]) == 2
+    assert f"{tmp_path}/home/f.npz is a file" in capsys.readouterr().err
+    assert main(["compare", "--dataset", "folder", "--data-dir", "~nobody-of-that-name"]) == 2
+    assert f"there is no {tmp_path}/~nobody-of-that-name/labels.csv" in capsys.readouterr().err
+
+
+def test_memory_that_is_full_ends_with_one_line(capsys, monkeypatch):
+    for error in (MemoryError("no room on cpu for the data"), MemoryError()):
+        monkeypatch.setattr("labelbench_direct.cli.check_results", mock.Mock(side_effect=error))
+        assert main(["compare", "--dataset", "digits"]) == 1
+        assert capsys.readouterr().err == f"labelbench-direct: {str(error) or 'memory is full'}\n"

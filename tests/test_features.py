@@ -1,5 +1,7 @@
 """Features of one's own as data: what a file may hold, what is refused, annotators' labels, and files that change."""
 
+import gzip
+import io
 import json
 import pickle
 import zipfile
@@ -11,6 +13,7 @@ import torch
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.hosts import make_bench
 from labelbench_direct.experiment.schema import Experiment
+from labelbench_direct.experiment.storage import append_line
 from labelbench_direct.experiment.trial import Settings, run_trial
 from labelbench_direct.hosts.corrupters import given_noise
 from labelbench_direct.hosts.embedded import load
@@ -51,6 +54,30 @@ def test_arrays_arrive_as_they_are_in_the_parts_of_a_split(tmp_path, save, dtype
     stated = {tuple(row): label for row, label in zip(x.tolist(), arrays()["y"].tolist(), strict=True)}
     assert seen == stated
     assert data.classnames == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_other_machines_byte_orders_are_read(tmp_path, save):
+    x, y = arrays()["x"], arrays()["y"]
+    plain = load(write(tmp_path, save, x=x, y=np.array(["a", "b", "c"])[y]), tmp_path)
+    swapped = load(write(tmp_path, save, x=x.astype(">f2"), y=np.array(["a", "b", "c"])[y].astype(">U3")), tmp_path)
+    assert swapped.train.inputs.dtype == np.float16
+    assert np.array_equal(torch.from_numpy(swapped.train.inputs), plain.train.inputs)
+    assert np.array_equal(swapped.train.labels, plain.train.labels)
+
+
+def test_names_are_one_in_one_form_and_doubtful_ones_are_said(tmp_path):
+    """As in a folder's table."""
+    y = np.array(["caf\u00e9", "cafe\u0301 ", " ant", "Ant", "01", "1.0", "nan"])[np.arange(NUM) % 7]
+    given = np.stack([y, np.full(NUM, "  ")], axis=1)
+    data = load(write(tmp_path, y=y, given=given), tmp_path)
+    assert data.classnames == ("01", "1.0", "Ant", "ant", "caf\u00e9", "nan")
+    assert np.array_equal(data.train.given, np.stack([data.train.labels, np.full(len(data.train.labels), -1)], axis=1))
+    assert data.notes == (
+        "these are taken for different classes, though their names are alike: '01' and '1.0'; 'Ant' and 'ant'",
+        "taken for a class, though elsewhere it stands for a missing label: 'nan'",
+    )
+    assert load(write(tmp_path, names=np.array(["-1", "0", "1"])), tmp_path).notes == ()
 
 
 def test_what_lies_uncompressed_is_mapped(tmp_path):
@@ -111,8 +138,14 @@ def bad(row, value, name="x"):
         ({"y": np.array(["a"] * NUM), "names": np.array(["b", "c"])}, "y has the label 'a', which is not one of b, c"),
         ({"names": np.array([1, 2, 3])}, "names must be distinct strings"),
         ({"y": None}, "there is no array 'y': a file has x and y, or x_train"),
+        ({"x_test": arrays()["x"], "y_test": arrays()["y"]}, "there is 'x' beside 'x_test': a file has x and y, or"),
+        ({"y_train": arrays()["y"]}, "there is 'x' beside 'y_train': a file has x and y, or x_train"),
+        ({"y": np.array(["a", "b", " "])[arrays()["y"]]}, "y has a blank name in row 2: name it, or leave it out"),
+        ({"names": np.array(["a", "\u200b", "c"])}, "names has a blank name in row 1"),
+        ({"names": np.array(["a", "b", "b "])}, "names must be distinct strings"),
         ({"labels": np.zeros(3)}, "unknown array 'labels'; known are x, y, x_train"),
-        ({"given": np.zeros((9, 2), dtype=int)}, r"given must have a row for each of the 120 examples, got shape .9"),
+        ({"given": np.zeros((9, 2), dtype=int)}, r"given must have a row for each of the 120 .* got shape \(9, 2\)"),
+        ({"given": arrays()["y"]}, r"a row for each of the 120 examples and a column for each annotator.*\(120,\)"),
         ({"given": np.full((NUM, 2), -1)}, "given: nobody labeled the example in row 0"),
         ({"given": np.full((NUM, 2), 3)}, "given must be in 0..2, got 3 in row 0"),
         ({"given_train": np.zeros((NUM, 2), dtype=int)}, "given or votes; got given_train"),
@@ -149,6 +182,63 @@ def test_what_is_no_npz_file_is_refused_and_never_unpickled(tmp_path):
     (tmp_path / "f.npz").write_bytes(whole[:start] + bytes([whole[start] ^ 1]) + whole[start + 1 :])
     with pytest.raises(ValueError, match=r"damaged.*CRC"):
         load("features:path=f.npz", tmp_path)
+
+
+def rewritten(path, method=zipfile.ZIP_STORED, change=lambda name, content: content, extra=()):
+    """The same file, packed otherwise, with other contents of its members, or with further ones."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in [*members.items(), *extra]:
+            archive.writestr(name, change(name, content))
+
+
+def damaged(path, start, count=40):
+    content = bytearray(path.read_bytes())
+    content[start : start + count] = bytes(byte ^ 0x55 for byte in content[start : start + count])
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whatever_a_damaged_file_raises_names_it(tmp_path, method):
+    path = tmp_path / "f.npz"
+    name = write(tmp_path)
+    rewritten(path, method)
+    assert len(load(name, tmp_path).train.labels) == 84
+    damaged(path, 100)
+    with pytest.raises(ValueError, match=r"f.npz is damaged, or no .npz file as np.savez writes it"):
+        load(name, tmp_path)
+
+
+def test_other_files_that_end_in_npz_are_refused_by_name(tmp_path):
+    path = tmp_path / "f.npz"
+    name = write(tmp_path)
+    rewritten(path, change=lambda *_: b"\x93NUMPY\x01\x00\x10\x00garbage((({{{\n  ")
+    with pytest.raises(ValueError, match=r"f.npz is damaged, or no .npz file"):
+        load(name, tmp_path)
+    write(tmp_path)
+    content = path.read_bytes()
+    place = content.index(b"PK\1\2") + 8
+    path.write_bytes(content[:6] + bytes([content[6] | 1]) + content[7:place] + bytes([content[place] | 1])
+                     + content[place + 1 :])  # fmt: skip
+    with pytest.raises(ValueError, match=r"f.npz is damaged, or no .npz file .* is encrypted"):
+        load(name, tmp_path)
+    write(tmp_path)
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        rewritten(path, extra=[("x.npy", b"")])
+    with pytest.raises(ValueError, match=r"f.npz: the array 'x' is there twice: save the file anew"):
+        load(name, tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["_imb_2:ratio=0.5,", "_lt:"])
+def test_classes_that_the_pool_lacks_are_named_whatever_the_ending(tmp_path, ending):
+    write(tmp_path, x=arrays()["x"][:0], y=arrays()["y"][:0], names=np.array(["a", "b"]))
+    with pytest.raises(ValueError, match="the validation part is empty: add examples"):
+        load(f"features{ending}path=f.npz", tmp_path)
+    x, y = arrays()["x"], arrays()["y"]
+    write(tmp_path, x=None, y=None, x_train=x, y_train=y * 0, x_test=x, y_test=y)
+    with pytest.raises(ValueError, match=r"classes have no example in the pool: .*; add some, or leave these"):
+        load(f"features{ending}path=f.npz", tmp_path)
 
 
 def test_every_ending_works_and_takes_annotators_along(tmp_path):
@@ -252,6 +342,33 @@ def test_a_file_that_changes_while_trials_run_is_noticed(tmp_path):
         run_trial(trials[0], tmp_path / "results", Settings(data_folder=str(tmp_path)))
 
 
+def test_a_file_that_is_written_to_while_a_trial_runs_spoils_no_round(tmp_path, monkeypatch):
+    """What is mapped may change in memory at any time."""
+    whole = {"x_train": arrays()["x"].astype(np.float32), "y_train": arrays()["y"]}
+    whole |= {"x_test": whole["x_train"], "y_test": whole["y_train"]}
+    write(tmp_path, x=None, y=None, **whole)
+    trial = Experiment(**{**STATED, "noise": (0,), "strategies": ("margin",)}).trials()[0]
+    expected = tmp_path / "expected"
+    run_trial(trial, expected, Settings(data_folder=str(tmp_path)))
+
+    def append(path, record, **options):
+        append_line(path, record, **options)
+        if path.name == "rounds.jsonl" and record["round"] == 1:
+            write(tmp_path, x=None, y=None, **{**whole, "x_train": whole["x_train"][::-1].copy()})
+
+    with monkeypatch.context() as patch:
+        patch.setattr("labelbench_direct.experiment.trial.append_line", append)
+        with pytest.raises(ValueError, match=r"f.npz was written to while the trial ran, so that round 2 is not kept"):
+            run_trial(trial, tmp_path / "results", Settings(data_folder=str(tmp_path)))
+    rounds = tmp_path / "results" / trial.identifier / "rounds.jsonl"
+    assert len(rounds.read_text().splitlines()) == 1
+    with pytest.raises(ValueError, match=r"the data are not those of .*pool.json"):
+        run_trial(trial, tmp_path / "results", Settings(data_folder=str(tmp_path)))
+    write(tmp_path, x=None, y=None, **whole)
+    run_trial(trial, tmp_path / "results", Settings(data_folder=str(tmp_path)))
+    assert rounds.read_bytes() == (expected / trial.identifier / "rounds.jsonl").read_bytes()
+
+
 def write_fashion(folder, count=100):
     """Tiny files in Fashion-MNIST's format, as torchvision unpacks them."""
     place = folder / "FashionMNIST" / "raw"
@@ -276,9 +393,22 @@ def test_fashion_mnist_is_read_or_said_to_be_missing_or_damaged(tmp_path, monkey
     assert data.train.inputs[0, 255] == 1
     assert data.image_shape == (28, 28)
     file = place / "train-images-idx3-ubyte"
+    packed = bytearray(gzip.compress(file.read_bytes()))
+    packed[20:40] = bytes(20)
+    (place / f"{file.name}.gz").write_bytes(packed)
+    file.rename(place / "aside")
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is damaged \("):
+        load("fashion_mnist", tmp_path)
+    (place / "aside").rename(file)
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"train-images-idx3-ubyte is damaged: it should hold 100 x 28 x 28 bytes"):
         load("fashion_mnist", tmp_path)
+
+
+def torch_bytes(value):
+    content = io.BytesIO()
+    torch.save(value, content)
+    return content.getvalue()
 
 
 def test_the_script_makes_files_that_can_be_read(tmp_path, monkeypatch):
@@ -310,6 +440,10 @@ def test_the_script_makes_files_that_can_be_read(tmp_path, monkeypatch):
     torch.save({**human, "clean_label": human["clean_label"][::-1].copy()}, tmp_path / make_features.CIFAR10N)
     with pytest.raises(ValueError, match="its clean labels are not CIFAR-10's"):
         make_features.make_cifar10n(tmp_path, shrunk)
+    for content in (b"half", pickle.dumps({}), torch_bytes({"clean_label": human["clean_label"]})):
+        (tmp_path / make_features.CIFAR10N).write_bytes(content)
+        with pytest.raises(ValueError, match=r"human.pt is damaged, or not the annotators' published labels"):
+            make_features.make_cifar10n(tmp_path, shrunk)
 
     table = "n,count,hate_speech,offensive_language,neither,class,tweet\n"
     rows = [f"{i},3,{2 * (i % 3 == 0)},{2 * (i % 3 == 1)},{1 + 2 * (i % 3 == 2)},{i % 3},@me see https://a.b/c {i}\n"
@@ -322,3 +456,10 @@ def test_the_script_makes_files_that_can_be_read(tmp_path, monkeypatch):
     assert tweets.classnames == ("hate", "offensive", "neither")
     assert tweets.train.given.shape == (42, 3)
     assert make_features.clean_text("@me see https://a.b/c 5") == "see 5"
+    before = (tmp_path / "tweets_features.npz").read_bytes()
+    for content in (b"n,text\n1,x\n", b"\xff\xfe", table.encode() + b"0,3\n", b""):
+        (tmp_path / make_features.TWEETS).write_bytes(content)
+        with pytest.raises(ValueError, match=r"labeled_data.csv is damaged, or not the published table"):
+            make_features.make_tweets(tmp_path, len)
+    assert (tmp_path / "tweets_features.npz").read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))

@@ -287,17 +287,15 @@ def test_damaged_features_are_made_again(tmp_path, monkeypatch, damage):
 
 
 def test_features_that_the_disk_refuses_leave_no_file(tmp_path, monkeypatch):
-    from labelbench_direct.hosts.embedded.models import clip
-
-    data = data_of(6)
+    from labelbench_direct.hosts.embedded.data import npz
 
     def full(file, **arrays):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(clip.np, "savez", full)
-    with pytest.raises(OSError, match=r"could not keep CLIP's features .No space left on device.*features.npz"):
-        clip._write(tmp_path / "features.npz", features_of(data))
+    monkeypatch.setattr(npz.np, "savez", full)
+    with pytest.raises(OSError, match=r"could not write .No space left on device.*features.npz"):
+        npz.write_npz(tmp_path / "features.npz", features_of(data_of(6)))
     assert not list(tmp_path.iterdir())
 
 

@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sweeps import SMALL, results, wait_for_end
 
 import labelbench_direct.experiment.trial as trial_module
@@ -24,6 +26,7 @@ from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
 from labelbench_direct.experiment.sweep import run_sweep
 from labelbench_direct.experiment.trial import Settings, run_trial
+from labelbench_direct.report.page import write_bytes, write_text
 
 TRIAL = SMALL.trials()[0]
 
@@ -154,6 +157,21 @@ def test_a_full_disk_is_an_error_and_nothing_is_half_written(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_full_disk_names_every_file(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"could not write \(No space left on device\): make room.*pool.json"):
+            write_whole(tmp_path / "pool.json", {})
+    for write in (partial(write_text, text="x" * 2000), partial(write_bytes, content=bytes(2000))):
+        (tmp_path / "full").unlink(missing_ok=True)
+        (tmp_path / "full").symlink_to("/dev/full")
+        with pytest.raises(OSError, match=r"could not write \(No space left on device\): make room.*full"):
+            write(tmp_path / "full")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
 def test_an_unwritable_folder_is_an_error(tmp_path):
     tmp_path.chmod(0o500)
@@ -184,7 +202,13 @@ def test_not_a_number_is_written_as_null():
 
 def test_models_are_kept_on_request(tmp_path):
     run_trial(replace(TRIAL, rounds=2), tmp_path, Settings(keep_models=True))
-    assert [path.name for path in sorted(tmp_path.glob("*/models/*"))] == ["round-001.pt", "round-002.pt"]
+    models = sorted(tmp_path.glob("*/models/*"))
+    assert [path.name for path in models] == ["round-001.pt", "round-002.pt"]
+    assert torch.load(models[0], weights_only=True).keys() == torch.load(models[1], weights_only=True).keys()
+    (tmp_path / "full" / TRIAL.identifier / "models").mkdir(parents=True)
+    (tmp_path / "full" / TRIAL.identifier / "models" / "part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"could not write \(No space left on device\): make room there: .*models/part"):
+        run_trial(TRIAL, tmp_path / "full", Settings(keep_models=True))
 
 
 def make_trial_folder(tmp_path):

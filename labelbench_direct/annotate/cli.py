@@ -50,8 +50,8 @@ def guarded(parsed: argparse.Namespace) -> int:
     except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
         _warn(str(error))
         return 2
-    except RuntimeError as error:
-        _warn(str(error))
+    except (RuntimeError, MemoryError) as error:
+        _warn(str(error) or "memory is full")
         return 1
     except KeyboardInterrupt:
         _warn("interrupted; what was finished is kept")

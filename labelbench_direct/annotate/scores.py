@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +111,9 @@ def _read_numpy(path: Path, classes: Sequence[str]) -> _Table:
                 if name not in arrays:
                     raise ValueError(f"it has the arrays {', '.join(arrays)}: name the scores 'scores'")
                 return _Table(np.asarray(arrays[name]))
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise whatever they meet in a damaged file
         raise ValueError(f"{path} holds no plain array of scores: {error}") from error
 
 

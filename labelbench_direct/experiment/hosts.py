@@ -15,7 +15,7 @@ from labelbench_direct.experiment.pools import POOL, DataNote, check_same_data, 
 from labelbench_direct.experiment.schema import DATA_DIR, UNIFORM_ONLY, Experiment, Trial
 from labelbench_direct.hosts.corrupters import Corrupter, given_noise, make_corrupter
 from labelbench_direct.hosts.embedded import make_trainer
-from labelbench_direct.hosts.embedded.data.catalog import load
+from labelbench_direct.hosts.embedded.data.catalog import load, stamp
 from labelbench_direct.hosts.embedded.pool import Pool
 from labelbench_direct.hosts.labelbench.parts import GlobalRandomState, examine_data, make_parts
 from labelbench_direct.hosts.labelbench.pools import describe_pool
@@ -70,6 +70,11 @@ def make_bench(trial: Trial, labelbench_home: str | None, data_folder: str | Non
     if labelbench_home is None:
         raise ValueError("the host 'labelbench' needs a checkout: pass --home CHECKOUT or set LABELBENCH_HOME")
     return _labelbench(trial, Path(labelbench_home).absolute(), data_folder or LABELBENCH_DATA_DIR)
+
+
+def data_stamp(trial: Trial, data_folder: str | None) -> tuple[int, ...]:
+    """What is another one once the file was written to that a trial's data lie in, mapped: it may be so at any time."""
+    return stamp(trial.dataset, Path(data_folder or DATA_DIR)) if trial.host == "embedded" else ()
 
 
 def _labelbench(trial: Trial, checkout: Path, data_folder: str) -> Bench:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +43,26 @@ def append_line(path: Path, record: dict[str, Any], *, wait: bool = True) -> Non
 
 
 def write_whole(path: Path, record: dict[str, Any]) -> None:
-    """Write a JSON file so that under its name there is all of it or nothing."""
+    """Write a JSON file so that under its name there is all of it or nothing. Raises OSError naming the file."""
     part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
+    with naming(path), part.open("w", encoding="utf-8") as file:
         json.dump(record, file, indent=1)
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
     _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have what a full disk says name the file, which by itself it doesn't."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, f"could not write ({error.strerror}): make room there", str(path)) from error
 
 
 def read_json(path: Path) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 import json
 import math
 import platform
@@ -18,12 +19,12 @@ from typing import Any, Literal
 import numpy as np
 
 import labelbench_direct
-from labelbench_direct.experiment.hosts import Bench, make_bench
+from labelbench_direct.experiment.hosts import Bench, data_stamp, make_bench
 from labelbench_direct.experiment.leases import Lease
 from labelbench_direct.experiment.pools import POOL, ROUNDS, difference, read_pool
 from labelbench_direct.experiment.schema import Trial
 from labelbench_direct.experiment.sinks import Sinks
-from labelbench_direct.experiment.storage import append_line, cut_half_line, read_lines, write_whole
+from labelbench_direct.experiment.storage import append_line, cut_half_line, naming, read_lines, write_whole
 from labelbench_direct.hosts.embedded.data.parts import absent_note
 from labelbench_direct.hosts.labelbench.checkout import commit_of
 from labelbench_direct.hosts.loop import PastRound, Round, run_rounds
@@ -150,6 +151,7 @@ def _output_of(trial: Trial, path: Path) -> Iterator[None]:
 def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[str]:
     """Run the rounds that are missing; notes for the user."""
     past = read_lines(path / ROUNDS)
+    stamp = data_stamp(trial, settings.data_folder)
     bench = make_bench(trial, settings.labelbench_home, settings.data_folder)
     if settings.data_checksum and bench.data["checksum"] != settings.data_checksum:
         raise ValueError(f"the data of {trial.dataset} have changed since the command began: bring them back")
@@ -162,6 +164,11 @@ def _play(trial: Trial, path: Path, lease: Lease, settings: Settings) -> list[st
     notes: list[str] = []
     with Sinks(settings.sinks, trial, path, past) as sinks:
         for done in _rounds(trial, bench, past, settings):
+            if data_stamp(trial, settings.data_folder) != stamp:
+                raise ValueError(
+                    f"the file of {trial.dataset} was written to while the trial ran, so that round {done.number} is "
+                    "not kept: bring its data back, and start the same command again"
+                )
             if done.number == len(past) + 1 and not noted:
                 notes = _absent_classes(bench)
                 write_whole(path / POOL, {**bench.data, "notes": list(dict.fromkeys([*bench.data["notes"], *notes]))})
@@ -227,6 +234,8 @@ def _keep_model(done: Round, path: Path) -> None:
     import torch
 
     (path / "models").mkdir(exist_ok=True)
-    part = path / "models" / "part"
-    torch.save({name: value.cpu() for name, value in done.model.state_dict().items()}, part)
+    part, content = path / "models" / "part", io.BytesIO()
+    torch.save({name: value.cpu() for name, value in done.model.state_dict().items()}, content)
+    with naming(part):  # of a full disk torch itself says nothing that one can understand
+        part.write_bytes(content.getbuffer())
     part.replace(path / "models" / f"round-{done.number:03d}.pt")

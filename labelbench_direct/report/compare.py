@@ -10,7 +10,7 @@ from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report import figures
 from labelbench_direct.report.drawing import drawing, plain, png_bytes
 from labelbench_direct.report.groups import Group, group, usable
-from labelbench_direct.report.page import write_text
+from labelbench_direct.report.page import write_bytes, write_text
 from labelbench_direct.report.read import read_results
 from labelbench_direct.report.summary import conclusion, saved_table
 
@@ -39,7 +39,7 @@ class Comparison:
                 f"the picture could not be drawn ({type(error).__name__}: {error}); the table is in "
                 f"{folder / 'saved.md'}, and every result is whole"
             ) from error
-        (folder / "curves.png").write_bytes(picture)
+        write_bytes(folder / "curves.png", picture)
         return notes
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelbench_direct.csv_text import csv_text
+from labelbench_direct.experiment.storage import naming
 from labelbench_direct.report.groups import Group
 from labelbench_direct.report.statistics import Interval, lead, saved
 
@@ -43,4 +44,5 @@ def _cells(one: Group) -> tuple[Any, ...]:
 
 
 def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    path.write_text(csv_text(head, rows), encoding="utf-8", errors="backslashreplace", newline="")
+    with naming(path):
+        path.write_text(csv_text(head, rows), encoding="utf-8", errors="backslashreplace", newline="")

@@ -17,6 +17,7 @@ from labelbench_direct.report.drawing import drawing, png_bytes
 from labelbench_direct.report.evidence_figures import draw_cases, draw_leads
 from labelbench_direct.report.evidence_text import HOW, INTRODUCTION, LEFT_OUT, TABLE_NOTE
 from labelbench_direct.report.evidence_verdicts import goals, maps, short, verdicts, weights
+from labelbench_direct.report.page import write_bytes, write_text
 from labelbench_direct.report.results import TrialResult
 from labelbench_direct.report.statistics import saved
 from labelbench_direct.report.summary import markdown
@@ -54,7 +55,7 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
             figure = draw()
             if figure is not None:
                 name = f"{page.stem}-{stem}.png"
-                (page.parent / name).write_bytes(png_bytes(figure, dpi=110))
+                write_bytes(page.parent / name, png_bytes(figure, dpi=110))
                 pictures.append(f"![{_PICTURES[stem]}]({name})")
     parts = [
         "# Evidence",
@@ -82,7 +83,7 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
         LEFT_OUT,
         HOW,
     ]  # fmt: skip
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(page, "\n\n".join(parts) + "\n")
     return missing
 
 

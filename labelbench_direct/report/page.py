@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from labelbench_direct import __version__
+from labelbench_direct.experiment.storage import naming
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,14 @@ are in this page's folder.</p></footer>
 
 def write_text(path: Path, text: str) -> None:
     """As UTF-8, and what that cannot hold (halves of characters, from names that no encoding explains) escaped."""
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    with naming(path):
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """As they are."""
+    with naming(path):
+        path.write_bytes(content)
 
 
 def _section(section: Section) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelbench_direct.report.drawing import drawing, png_bytes, svg_text
-from labelbench_direct.report.page import Picture, write_text
+from labelbench_direct.report.page import Picture, write_bytes, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,5 +47,5 @@ class Pictures:
             self._failed.setdefault(f"{type(error).__name__}: {error}", []).append(name)
             return []
         write_text(self._folder / f"{name}.svg", svg)
-        (self._folder / f"{name}.png").write_bytes(png)
+        write_bytes(self._folder / f"{name}.png", png)
         return [Picture(svg, caption)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 Options = TypeVar("Options")
@@ -46,9 +48,14 @@ def parse_name(text: str, texts: Collection[str] = (), what: str = "options") ->
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(re.sub(r"^(-?)\.(?=\d)", r"\g<1>0.", text))
     except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError
         return text
+
+
+def at_home(path: str | Path) -> Path:
+    """The path with the user's own folder for ``~``, where no shell has put it: after a colon, a ``=``, in a file."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # pathlib's raises where there is no such user
 
 
 def check_keys(config: Mapping[str, Any], known: Collection[str], what: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labelbench_direct.hosts.embedded.config import check_keys, check_number, parse_name
+from labelbench_direct.hosts.embedded.config import at_home, check_keys, check_number, parse_name
 from labelbench_direct.hosts.embedded.data import files
 from labelbench_direct.hosts.embedded.data.fashion import fashion_mnist
 from labelbench_direct.hosts.embedded.data.features import features
@@ -95,17 +95,19 @@ def load(name: str, data_dir: str | Path = "data") -> Data:
     Raises ValueError for a name or option that it does not know, for damaged files and for data other than Table 1's;
     FileNotFoundError, saying what to get and where to put it, for files that are not there.
     """
-    return loaded(name, Path(data_dir), _stamp(name, Path(data_dir)))
+    return loaded(name, Path(data_dir), stamp(name, Path(data_dir)))
 
 
-def _stamp(name: str, data_dir: Path) -> tuple[int, ...]:
-    """Of a single file that users write themselves: it may change while this process lives."""
+def stamp(name: str, data_dir: Path) -> tuple[int, ...]:
+    """Of a single file that users write themselves: it may change while this process lives, and with it, where it is
+    mapped, the data that were read from it.
+    """
     text, options = parse_name(name, _TEXTS)
-    file = data_dir / str(options.get("path", ""))
+    file = data_dir / at_home(str(options.get("path", "")))
     if not text.startswith("features") or not file.is_file():
         return ()
     status = file.stat()
-    return status.st_mtime_ns, status.st_size
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @lru_cache(maxsize=4)
@@ -126,15 +128,16 @@ def loaded(name: str, data_dir: Path, stamp: tuple[int, ...]) -> Data:
     data = _read(source, name, data_dir, options)
     if match["classes"]:
         data = merge(data, int(match["classes"]))
-        if ratio is None:
-            _check_table_1(text, data)
-        else:
-            data = replace(data, train=rebalance(data.train, ratio))
+    data = check_parts(data)  # before any is thinned, which leaves an example of each class
+    if match["classes"] and ratio is None:
+        _check_table_1(text, data)
+    elif match["classes"]:
+        data = replace(data, train=rebalance(data.train, ratio))
     if match["long_tail"]:
         # The standard CIFAR-LT sets have truncated sizes, 12,406 examples in all for ten classes and ratio .01.
         rounding = np.floor if match["source"].startswith("cifar") else np.round
         data = replace(data, train=thin(data.train, ratio or LONG_TAIL_RATIO, rounding))
-    return check_parts(data)
+    return data
 
 
 def _read(source: Callable[..., Data], name: str, data_dir: Path, options: dict[str, object]) -> Data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def _read(name: str, folder: Path, file: str, shape: tuple[int, ...]) -> NDArray
     path = folder / file
     try:
         content = path.read_bytes() if path.is_file() else gzip.decompress(path.with_name(f"{file}.gz").read_bytes())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         if isinstance(error, FileNotFoundError):
             raise FileNotFoundError(f"data set {name!r}: there is no {path}, nor with .gz") from error
         raise ValueError(f"data set {name!r}: {path}.gz is damaged ({error})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelbench_direct.core.types import Indices
+from labelbench_direct.hosts.embedded.config import at_home
+from labelbench_direct.hosts.embedded.data.classnames import clean, doubts, is_visible
 from labelbench_direct.hosts.embedded.data.files import halved
 from labelbench_direct.hosts.embedded.data.npz import read_npz
 from labelbench_direct.hosts.embedded.data.parts import Data, Part, split
@@ -33,7 +36,7 @@ def features(name: str, data_dir: Path, path: str = "") -> Data:
 
     Raises FileNotFoundError, saying what the file holds; ValueError or TypeError naming the array, and the row.
     """
-    file = data_dir / str(path)
+    file = data_dir / at_home(path)
     if not path:
         raise ValueError(f"data set {name!r}: name the file, as in features:path=FILE.npz")
     try:
@@ -43,20 +46,35 @@ def features(name: str, data_dir: Path, path: str = "") -> Data:
             f"data set {name!r}: {error}; it is an .npz file with arrays x and y (docs/features.md shows how)"
         ) from error
     try:
-        return _data(name, arrays, digest)
+        data = _data(name, _cleaned(arrays), digest)
     except (ValueError, TypeError) as error:
         raise type(error)(f"data set {name!r}: {file}: {error}") from error
+    return replace(data, notes=tuple(doubts(data.classnames)))
+
+
+def _cleaned(arrays: Arrays) -> Arrays:
+    """The same with the class names in them cleaned, none of which is blank but where an annotator gave none."""
+    cleaned = dict(arrays)
+    for key, array in arrays.items():
+        if array.dtype.kind != "U" or not array.size:
+            continue
+        found, places = np.unique(array, return_inverse=True)
+        stated = np.array([clean(name) for name in found.tolist()])
+        blank = ~np.array([is_visible(name) for name in stated.tolist()])[places].reshape(array.shape)
+        if blank.any() and key not in _ANNOTATORS:
+            raise ValueError(f"{key} has a blank name in row {np.flatnonzero(blank)[0]}: name it, or leave it out")
+        cleaned[key] = np.where(blank, "", stated[places].reshape(array.shape))
+    return cleaned
 
 
 def _data(name: str, arrays: Arrays, digest: str) -> Data:
-    is_split = "x_train" in arrays
-    needed = _TWO if is_split else _ONE
+    is_split = any(key in arrays for key in _TWO)
+    needed, others = (_TWO, _ONE) if is_split else (_ONE, _TWO)
+    may_have = "a file has x and y, or x_train, y_train, x_test and y_test"
+    if extra := [key for key in others if key in arrays]:
+        raise ValueError(f"there is {extra[0]!r} beside {next(key for key in needed if key in arrays)!r}: {may_have}")
     if missing := [key for key in needed if key not in arrays]:
-        raise ValueError(
-            f"there is no array {missing[0]!r}: a file has x and y, or x_train, y_train, x_test and y_test"
-        )
-    if is_split and "x" in arrays:
-        raise ValueError("a file has x and y, or x_train, y_train, x_test and y_test: not both")
+        raise ValueError(f"there is no array {missing[0]!r}: {may_have}")
     classnames = _classnames(arrays, needed[1::2])
     suffix = "_train" if is_split else ""
     labels = [_labels(arrays[key], key, classnames) for key in needed[1::2]]
@@ -148,7 +166,10 @@ def _given(arrays: Arrays, suffix: str, classnames: tuple[str, ...], num_example
     key = stated[0]
     array = arrays[key]
     if array.ndim != 2 or len(array) != num_examples:
-        raise ValueError(f"{key} must have a row for each of the {num_examples} examples, got shape {array.shape}")
+        raise ValueError(
+            f"{key} must have a row for each of the {num_examples} examples and a column for each annotator, or class "
+            f"of votes, got shape {array.shape}"
+        )
     given = _labels(array, key, classnames, ndim=2) if key.startswith("given") else _ballots(array, key, classnames)
     silent = (given < 0).all(axis=1)
     if silent.any():

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from labelbench_direct.core.checks import check_count
-from labelbench_direct.hosts.embedded.config import check_flag
+from labelbench_direct.hosts.embedded.config import at_home, check_flag
+from labelbench_direct.hosts.embedded.data.classnames import clean, doubts, is_visible
 from labelbench_direct.hosts.embedded.data.parts import Data, Part, split
 from labelbench_direct.hosts.embedded.data.pictures import Picture, UnusableError, read_picture
 from labelbench_direct.hosts.embedded.data.table import read_table
@@ -49,7 +50,7 @@ def folder(name: str, data_dir: Path, path: str = "", size: int | None = None, s
     if size is not None:
         check_count(size, "size", least=1)
     check_flag(skip_bad, "skip_bad")
-    root = data_dir / path
+    root = data_dir / at_home(path)
     rows, notes = _rows(root)
     pictures, problems = _read([row.path for row in rows], size)
     bad = _few([f"{rows[i].file}: {problem}" for i, problem in problems.items()])
@@ -91,20 +92,16 @@ def _rows(root: Path) -> tuple[list[Row], list[str]]:
     _check_distinct(table, rows)
     unused = sorted(set(stated[0][1]) - {"file", "label", "part", ""})
     notes = [f"{LABELS} has columns that are not used: {', '.join(unused)}"] if unused else []
-    return rows, notes + _alike(sorted({row.label for row in rows}))
+    return rows, notes + doubts(sorted({row.label for row in rows}))
 
 
 def _row(root: Path, where: str, line: int, fields: Mapping[str, str]) -> Row:
-    file, label = fields["file"], unicodedata.normalize("NFC", fields["label"])  # one name, one sequence of characters
-    if not _is_visible(file) or not _is_visible(label):
+    file, label = fields["file"], clean(fields["label"])
+    if not is_visible(file) or not is_visible(label):
         raise ValueError(f"{where}: file and label must not be empty")
     if "part" in fields and fields["part"] not in _PARTS:
         raise ValueError(f"{where}: part must be one of {', '.join(_PARTS)}, got {fields['part']!r}")
     return Row(line, file, label, fields.get("part", ""), _located(root, file))
-
-
-def _is_visible(text: str) -> bool:
-    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def _located(root: Path, file: str) -> Path:
@@ -131,22 +128,6 @@ def _check_distinct(table: Path, rows: Sequence[Row]) -> None:
                 f"{table}, line {row.line}: {row.file} has a label already, in line {first.line}{other}; an example "
                 f"has one{swapped}"
             )
-
-
-def _alike(classnames: Sequence[str]) -> list[str]:
-    """A note on classes whose names nobody can tell apart, or only by case, dots and the like."""
-    groups: dict[str, list[str]] = {}
-    for classname in classnames:
-        groups.setdefault(_bare(classname), []).append(classname)
-    pairs = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
-    return [f"these are taken for different classes, though their names are alike: {'; '.join(pairs)}"] if pairs else []
-
-
-def _bare(classname: str) -> str:
-    """The name without case, invisible characters, and what people add or leave out at the end and between words."""
-    text = unicodedata.normalize("NFKC", classname).casefold()
-    text = "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf"))
-    return " ".join(text.replace("_", " ").replace("-", " ").split()).rstrip(" .") or classname
 
 
 def _read(paths: Sequence[Path], size: int | None) -> tuple[dict[int, Picture], dict[int, str]]:

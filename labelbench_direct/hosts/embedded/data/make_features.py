@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelbench_direct.hosts.embedded.data.files import cifar10
+from labelbench_direct.hosts.embedded.data.npz import write_npz
 
 CIFAR10N = "CIFAR-10_human.pt"
 TWEETS = "labeled_data.csv"
@@ -44,15 +45,15 @@ def make_cifar10n(data_dir: Path, features: Features | None = None) -> Path:
     test_images = np.concatenate([data.val.inputs, data.test.inputs])
     train, test = components(*(_in_batches(features, images) for images in (data.train.inputs, test_images)))
     output = data_dir / "cifar10n_features.npz"
-    np.savez_compressed(
-        output,
-        x_train=train,
-        x_test=test,
-        y_train=data.train.labels.astype(np.int8),
-        y_test=np.concatenate([data.val.labels, data.test.labels]).astype(np.int8),
-        names=np.array(data.classnames),
-        given_train=np.stack([human[key] for key in _ANNOTATORS], axis=1).astype(np.int8),
-    )
+    arrays: dict[str, NDArray[Any]] = {
+        "x_train": train,
+        "x_test": test,
+        "y_train": data.train.labels.astype(np.int8),
+        "y_test": np.concatenate([data.val.labels, data.test.labels]).astype(np.int8),
+        "names": np.array(data.classnames),
+        "given_train": np.stack([human[key] for key in _ANNOTATORS], axis=1).astype(np.int8),
+    }
+    write_npz(output, arrays, packed=True)
     return output
 
 
@@ -67,17 +68,25 @@ def make_tweets(data_dir: Path, features: Features | None = None) -> Path:
         raise FileNotFoundError(
             f"there is no {file}; get it from https://github.com/t-davidson/hate-speech-and-offensive-language (data/)"
         )
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    features = features or _minilm()
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+        if not rows:
+            raise ValueError("it has no rows")
+        texts = [clean_text(row["tweet"]) for row in rows]
+        classes = np.array([int(row["class"]) for row in rows], dtype=np.int8)
+        votes = np.array([[int(row[key]) for key in _TWEET_CLASSES.values()] for row in rows], dtype=np.int8)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ValueError(f"{file} is damaged, or not the published table ({error!r}): get it again") from error
     output = data_dir / "tweets_features.npz"
-    np.savez_compressed(
-        output,
-        x=_in_batches(features, [clean_text(row["tweet"]) for row in rows]).astype(np.float16),
-        y=np.array([int(row["class"]) for row in rows], dtype=np.int8),
-        votes=np.array([[int(row[key]) for key in _TWEET_CLASSES.values()] for row in rows], dtype=np.int8),
-        names=np.array(list(_TWEET_CLASSES)),
-    )
+    embeddings = _in_batches(features or _minilm(), texts).astype(np.float16)
+    arrays: dict[str, NDArray[Any]] = {
+        "x": embeddings,
+        "y": classes,
+        "votes": votes,
+        "names": np.array(list(_TWEET_CLASSES)),
+    }
+    write_npz(output, arrays, packed=True)
     return output
 
 
@@ -110,8 +119,11 @@ def _read_annotators(file: Path) -> dict[str, NDArray[Any]]:
     numbers = [np.ndarray, np.dtype, np.dtypes.Int64DType, np.dtypes.Int32DType]
     rebuild: Any = np.zeros(0).__reduce__()[0]
     with torch.serialization.safe_globals([rebuild, (rebuild, "numpy.core.multiarray._reconstruct"), *numbers]):
-        arrays: dict[str, NDArray[Any]] = torch.load(file, weights_only=True)
-    return arrays
+        try:
+            arrays: dict[str, NDArray[Any]] = torch.load(file, weights_only=True)
+            return {key: arrays[key] for key in ("clean_label", *_ANNOTATORS)}
+        except Exception as error:  # torch raises whatever it meets in a file that is another
+            raise ValueError(f"{file} is damaged, or not the annotators' published labels: get it again") from error
 
 
 def _efficientnet() -> Features:

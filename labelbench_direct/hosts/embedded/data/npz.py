@@ -1,12 +1,12 @@
-"""Arrays of an .npz file: mapped where they lie uncompressed, read where not, and never unpickled."""
+"""Arrays of an .npz file: mapped where they lie uncompressed, read where not, never unpickled; and written whole."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
-import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ _LOCAL_HEADER = 30  # bytes before the member's name
 
 
 def read_npz(path: Path, known: Collection[str]) -> tuple[dict[str, NDArray[Any]], str]:
-    """The arrays of a file, by name, and a digest of their contents.
+    """The arrays of a file, by name, in this machine's byte order, and a digest of their contents.
 
     Every byte is read once, against the file's own checksums. ``known``: the names that it may have.
 
@@ -33,14 +33,35 @@ def read_npz(path: Path, known: Collection[str]) -> tuple[dict[str, NDArray[Any]
             names = [member.filename.removesuffix(".npy") for member in members]
             if unknown := [name for name in names if name not in known]:
                 raise ValueError(f"unknown array {unknown[0]!r}; known are {', '.join(known)}")
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"the array {twice[0]!r} is there twice: save the file anew")
             arrays = {name: _read(path, archive, member) for name, member in zip(names, members, strict=True)}
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{path} is damaged, or no .npz file as np.savez writes it ({error})") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # whatever zipfile, its decompressors and numpy meet in a damaged file
+        if isinstance(error, MemoryError) or getattr(error, "errno", None):  # the machine's
+            raise
+        raise ValueError(f"{path} is damaged, or no .npz file as np.savez writes it ({error})") from error
     contents = sorted((name, str(arrays[name].dtype), arrays[name].shape, member.CRC, member.file_size)
                       for name, member in zip(names, members, strict=True))  # fmt: skip
     return arrays, hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], *, packed: bool = False) -> None:
+    """Write a file that has its name only when it is whole and on disk. Raises OSError naming it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            save: Any = np.savez_compressed if packed else np.savez
+            save(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())  # else a crash may leave the name with nothing under it
+        unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, f"could not write ({error.strerror}): make room there", str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
@@ -57,9 +78,10 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
                 pass
             offset = _start(path, member) + header_size
             order: Any = "F" if fortran else "C"
-            return np.memmap(path, dtype, mode="c", offset=offset, shape=shape, order=order)
-        array = np.frombuffer(bytearray(file.read()), dtype=dtype)
-        return array.reshape(shape, order="F" if fortran else "C")
+            array: NDArray[Any] = np.memmap(path, dtype, mode="c", offset=offset, shape=shape, order=order)
+        else:
+            array = np.frombuffer(bytearray(file.read()), dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

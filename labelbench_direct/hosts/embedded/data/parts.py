@@ -98,7 +98,10 @@ def merge(data: Data, num_classes: int) -> Data:
     if not 2 <= num_classes <= data.num_classes:
         raise ValueError(f"{data.name!r}: K in _imb_K must be in 2..{data.num_classes}, got {num_classes}")
     train, val, test = (part.merged(num_classes) for part in (data.train, data.val, data.test))
-    return replace(data, train=train, val=val, test=test, classnames=(*data.classnames[: num_classes - 1], "others"))
+    kept, rest = data.classnames[: num_classes - 1], "others"
+    while rest in kept:
+        rest = f"all {rest}"
+    return replace(data, train=train, val=val, test=test, classnames=(*kept, rest))
 
 
 def long_tail(largest: int, num_classes: int, ratio: float, rounding: Rounding) -> Indices:
@@ -133,12 +136,15 @@ def check_parts(data: Data) -> Data:
     validation part lacks. Raises ValueError for an empty part, or an absent class.
     """
     if len(data.val.labels) == 0:
-        raise ValueError(f"{data.name!r}: the validation part is empty")
+        raise ValueError(
+            f"{data.name!r}: the validation part is empty: add examples (a class gives it a tenth of its own, rounded "
+            "down, where the data do not state their parts)"
+        )
     for title, part in (("the pool", data.train), ("the test part", data.test)):
         if absent := _absent(data, part):
             raise ValueError(
                 f"{data.name!r}: {len(absent)} of {data.num_classes} classes have no example in {title}: "
-                f"{', '.join(sorted(absent)[:10])}"
+                f"{', '.join(sorted(absent)[:10])}; add some, or leave these classes out"
             )
     if absent := _absent(data, data.val):
         return replace(data, notes=(*data.notes, absent_note("validation", absent, data.num_classes)))

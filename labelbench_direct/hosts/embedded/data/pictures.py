@@ -73,6 +73,8 @@ def _decode(content: bytes, size: int | None) -> tuple[NDArray[Any], bool]:
     with Image.open(io.BytesIO(content)) as image:
         if image.mode not in _MODES:
             raise UnusableError(f"its mode {image.mode} does not fit 8 bits a channel")
+        if (bits := _bits(image, content)) > 8:
+            raise UnusableError(f"its {bits} bits a channel do not fit 8: convert it, as you want them kept")
         # MPO is what many cameras write as JPEG: the photo, and then others of it.
         is_animated = getattr(image, "is_animated", False) and image.format != "MPO"
         image.load()  # which turns a TIFF
@@ -84,6 +86,22 @@ def _decode(content: bytes, size: int | None) -> tuple[NDArray[Any], bool]:
     if size is not None:
         rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
     return np.asarray(rgb), is_animated
+
+
+def _bits(image: Any, content: bytes) -> int:
+    """How many bits a channel has in the file: of colors Pillow takes the first 8 without a word."""
+    if image.format == "PNG":
+        return content[24]
+    if image.format == "TIFF":
+        return int(max(image.tag_v2.get(258, (1,))))  # BitsPerSample
+    if image.format == "SGI":
+        return 8 * content[3]
+    if image.format == "JPEG2000":
+        size = content.index(b"\xff\x4f\xff\x51")  # the marker that tells the size comes first
+        return (content[size + 42] & 0x7F) + 1
+    if image.format == "PPM" and isinstance(stated := image.tile[0][3], tuple):
+        return int(stated[-1]).bit_length()  # the highest value
+    return 8
 
 
 def _orientation(image: Any) -> Any:

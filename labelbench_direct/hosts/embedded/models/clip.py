@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from labelbench_direct.core.checks import check_choice, check_count
-from labelbench_direct.hosts.embedded.config import check_flag
+from labelbench_direct.hosts.embedded.config import at_home, check_flag
+from labelbench_direct.hosts.embedded.data.npz import write_npz
 from labelbench_direct.hosts.embedded.data.parts import Data, Part
 from labelbench_direct.hosts.embedded.models.inputs import ArrayInputs, Inputs
 from labelbench_direct.hosts.embedded.models.network import Network, Training, classifier
@@ -65,7 +64,7 @@ class Clip:
         images = ImageInputs(data, device, preprocessing, _ROWS_SCORED)
         if not self.frozen:
             return Network(images, lambda num_classes: ClipClassifier(visual, num_classes))
-        features = cached_features(data, images, visual, repr(preprocessing), Path(self.cache), device)
+        features = cached_features(data, images, visual, repr(preprocessing), at_home(self.cache), device)
         head = replace(training, model=self.head, hidden=self.hidden)  # type: ignore[arg-type]  # checked above
         return classifier(head, ArrayInputs(features, device))
 
@@ -97,13 +96,13 @@ def cached_features(
     features = _kept(path, parts)
     if features is None:
         features = {name: _features(images, name, visual, device) for name in parts}
-        _write(path, features)
+        write_npz(path, features)
     train, val, test = (Part(features[name], part.labels) for name, part in parts.items())
     return replace(data, train=train, val=val, test=test, image_shape=None)
 
 
 def _kept(path: Path, parts: Mapping[str, Part]) -> dict[str, NDArray[Any]] | None:
-    """The features of a file, or None where it is not there or not what ``_write`` wrote."""
+    """The features of a file, or None where it is not there or not what was written."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             features = {name: stored[name] for name in parts}
@@ -125,21 +124,6 @@ def _features(images: Inputs, part: str, visual: nn.Module, device: torch.device
     (features,) = to_host(map(embedded, images.in_order(part)))
     array: NDArray[np.float32] = features.numpy()
     return array
-
-
-def _write(path: Path, features: Mapping[str, NDArray[Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, train=features["train"], val=features["val"], test=features["test"])
-            file.flush()
-            os.fsync(file.fileno())  # else a crash may leave the name with nothing under it
-        Path(unfinished).replace(path)
-    except OSError as error:
-        raise OSError(error.errno, f"could not keep CLIP's features ({error.strerror})", str(path)) from error
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
 
 
 def _checksum(parts: Mapping[str, Part], visual: nn.Module, preprocessing: str) -> str:
@@ -164,7 +148,7 @@ def _visual(weights: str) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             return open_clip.create_model(ARCHITECTURE).visual
-    path = _openai_weights() if weights == "openai" else Path(weights)
+    path = _openai_weights() if weights == "openai" else at_home(weights)
     if not path.is_file():
         raise FileNotFoundError(
             f"there are no weights at {path}; weights must be 'openai', 'random' or the path of a checkpoint of "

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from labelbench_direct.core.checks import check_count
-from labelbench_direct.hosts.embedded.config import check_flag
+from labelbench_direct.hosts.embedded.config import at_home, check_flag
 from labelbench_direct.hosts.embedded.data.parts import Data
 from labelbench_direct.hosts.embedded.models.network import Network, Training
 
@@ -81,7 +81,7 @@ def _pretrained(name: str) -> nn.Module:
         path = Path(torch.hub.get_dir()) / "checkpoints" / IMAGENET_FILE
         advice = "get it with: python -c \"from torchvision.models import resnet18; resnet18(weights='IMAGENET1K_V1')\""
     else:
-        path = Path(name)
+        path = at_home(name)
         advice = "weights must be 'imagenet', 'random' or the path of a checkpoint of torchvision's ResNet-18"
     if not path.is_file():
         raise FileNotFoundError(f"there are no weights at {path}; {advice}")
