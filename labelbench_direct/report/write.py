@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +71,8 @@ def write_report(
     notes += pictures.notes
     summary = sentence(groups, metric)
     page = folder / "report.html"
-    write_text(page, html_page(summary, notes, shown, len(trials)))
+    num_trials = sum(len(own) for one in groups for own in one.trials.values())
+    write_text(page, html_page(summary, notes, shown, num_trials))
     return Written(page, summary, notes)
 
 
@@ -152,7 +152,7 @@ class _Sections:
 
     def selections(self, trial: TrialResult) -> Section:
         """Every round of one trial, for the classes with the fewest examples."""
-        classnames = json.loads((trial.path / POOL).read_text(encoding="utf-8"))["classes"]
+        classnames = trial.pool["classes"] if trial.pool else []
         counts = np.asarray(trial.class_counts)
         pictures = []
         for number, selection in read_selections(trial.path).items():
