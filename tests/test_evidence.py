@@ -99,7 +99,7 @@ def test_the_pages_numbers_are_those_of_the_lines(finished, tmp_path):
 
 def test_verdicts_follow_the_intervals(finished):
     experiment, folder = finished
-    cases, _ = read_cases({"digits": experiment}, folder)
+    cases, _ = read_cases({"digits": experiment}, folder, [])
     for case in cases:
         by = case.lead("random", "direct")
         back = case.lead("direct", "random")
@@ -122,7 +122,7 @@ def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_pa
     pool = results / experiment.trials()[0].identifier / "pool.json"
     pool.write_text(json.dumps({**json.loads(pool.read_text()), "checksum": "0123"}))
     with pytest.raises(ValueError, match="saw different data by the name digits_imb_3"):
-        read_cases({"digits": experiment}, results)
+        read_cases({"digits": experiment}, results, [])
 
 
 def test_the_command_runs_writes_and_says_what_data_are_missing(tmp_path, capsys):

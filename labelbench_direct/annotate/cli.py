@@ -45,6 +45,9 @@ def guarded(parsed: argparse.Namespace) -> int:
     except RuntimeError as error:
         _warn(str(error))
         return 1
+    except MemoryError as error:
+        _warn(f"there is not enough memory for this {error}".strip())
+        return 1
     except KeyboardInterrupt:
         _warn("interrupted; what was finished is kept")
         return 130

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from labelbench_direct.experiment.noise import Noise
 from labelbench_direct.experiment.schema import Experiment, Trial, read_experiment
 
 FIRST = ("direct", "direct_explore", "random", "margin", "galaxy")
@@ -22,12 +23,25 @@ _SEEDS = 5  # that have their turn together, so that a data set is read less oft
 def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
     """The experiments of a folder's JSON files, by file name, in its order.
 
-    Raises FileNotFoundError where there is none, and what ``read_experiment`` raises.
+    Raises FileNotFoundError where there is none, ValueError for one of another host and for two of one title and level
+    of noise, and what ``read_experiment`` raises.
     """
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise FileNotFoundError(f"there are no experiment files in {folder}")
-    return {file.stem: replace(read_experiment(file), data_dir=data_dir) for file in files}
+        raise FileNotFoundError(f"there are no experiment files in {folder}: expected .json files")
+    experiments, titles = {}, dict[tuple[str, Noise], Path]()
+    for file in files:
+        experiments[file.stem] = experiment = replace(read_experiment(file), data_dir=data_dir)
+        if experiment.host != "embedded":
+            raise ValueError(
+                f"{file}: the evidence is of the host embedded, this is of {experiment.host}: move it elsewhere, and "
+                "take labelbench-direct compare --experiment"
+            )
+        for level in experiment.noise if experiment.title else ():
+            other = titles.setdefault((experiment.title, level), file)
+            if other != file:
+                raise ValueError(f"{other} and {file} have the same title, and noise {level}: give each its own title")
+    return experiments
 
 
 def ordered_trials(experiments: Sequence[Experiment]) -> list[Trial]:

@@ -67,7 +67,7 @@ def strategy_labels(trials: Sequence[TrialResult]) -> list[str]:
         name: [
             key
             for key in dict.fromkeys(key for config in configs for key in config)
-            if len({json.dumps(config.get(key)) for config in configs if config}) > 1
+            if len({json.dumps(config.get(key, "not stated")) for config in configs if config}) > 1
         ]
         for name, configs in by_name.items()
     }

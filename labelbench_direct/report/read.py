@@ -17,6 +17,7 @@ from labelbench_direct.report.data import with_data
 from labelbench_direct.report.files import PART, files_under, is_labelbench_run, is_trial
 from labelbench_direct.report.pickles import describe_path, read_pickle
 from labelbench_direct.report.results import NUM_LABELED, Series, Setting, TrialResult
+from labelbench_direct.report.training import options, with_training
 
 
 def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
@@ -40,7 +41,7 @@ def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
     if not trials:
         more = f"; and {len(notes) - 5} more" if len(notes) > 5 else ""
         raise ValueError(f"there is nothing to report on yet: {'; '.join(notes[:5])}{more}")
-    return _without_duplicates(with_data(trials, notes), notes), notes
+    return _without_duplicates(with_training(with_data(trials, notes)), notes), notes
 
 
 def _trials_under(path: Path, notes: list[str]) -> Iterable[TrialResult]:
@@ -104,6 +105,7 @@ def read_trial(folder: Path) -> TrialResult:
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
             pool=pool,
             host=str(header["host"]),
+            options=options(header) if by_names else {},
             versions=_versions(header),
         )
     except _UNREADABLE as error:
@@ -194,6 +196,7 @@ def _read_labelbench_lines(file: Path) -> TrialResult | None:
             file,
             pool=None if stated is None else check_pool(stated),
             host=str(header["host"]),
+            options=options(header),
             versions=_versions(header),
         )
     except _UNREADABLE as error:

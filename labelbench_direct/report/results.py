@@ -78,6 +78,8 @@ class TrialResult:
     pool: dict[str, Any] | None = None
     """What ``pool.json`` says of the data; None where nothing does."""
     host: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    """How it was trained, as far as the setting doesn't say it."""
     versions: dict[str, str] = field(default_factory=dict)
     """Of what the results depend on; empty where nothing says it."""
 

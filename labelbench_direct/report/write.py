@@ -13,6 +13,7 @@ import numpy as np
 
 from labelbench_direct.experiment.names import digest, file_stem
 from labelbench_direct.experiment.pools import POOL
+from labelbench_direct.experiment.storage import make_folder
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report import figures
 from labelbench_direct.report.csv_files import write_tables
@@ -59,7 +60,7 @@ def write_report(
     trials, notes = read_results(paths)
     groups = usable(group(trials, notes), metric, notes, better)
     pictured = _choose_trial(groups, trial)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_tables(groups, folder, metric)
     names = list(dict.fromkeys(name for one in groups for name in one.curves))
     pictures = Pictures(folder)
