@@ -245,9 +245,11 @@ def test_compare_runs_a_file(tmp_path, capsys):
     [
         (["--dataset", "x"], "unknown data set 'x'"),
         (["--strategies", "x"], "unknown strategy 'x'"),
-        (["--seeds", "0"], "seeds must be distinct and at least one"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--seeds", "5000000000"], "--seeds says how many, at most 4,294,967,253; got 5000000000"),
         (["--workers", "0"], "workers must be at least 1"),
-        (["--experiment", "nowhere.json"], "No such file"),
+        (["--experiment", "nowhere.json"], "there is no experiment file at nowhere.json: expected a JSON file"),
+        (["--experiment", "."], "there is no experiment file at .: expected a JSON file"),
     ],
 )
 def test_bad_arguments_end_with_one_line(arguments, message, capsys, tmp_path, monkeypatch):
@@ -263,5 +265,6 @@ def test_unwritable_output_ends_with_one_line(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["compare", "--output", str(tmp_path / "file"), "--seeds", "1"]) == 2
     error = capsys.readouterr().err
+    assert "this cannot be a folder for results (File exists): name another" in error
     assert error.startswith("labelbench-direct: ")
     assert error.count("\n") == 1
