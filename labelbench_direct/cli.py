@@ -15,14 +15,16 @@ from tqdm import tqdm
 from labelbench_direct import __version__
 from labelbench_direct.annotate.cli import add_annotate, guarded
 from labelbench_direct.console import patient_output
+from labelbench_direct.core.checks import check_count
 from labelbench_direct.experiment.evidence import ordered_trials, read_settings
 from labelbench_direct.experiment.hosts import check_results
 from labelbench_direct.experiment.local import LocalEngine
 from labelbench_direct.experiment.names import folder_name
 from labelbench_direct.experiment.noise import describe_noise, level_name, read_noise
 from labelbench_direct.experiment.ray_engine import RayEngine
-from labelbench_direct.experiment.schema import DATA_DIR, Experiment, Host, Trial, read_experiment
+from labelbench_direct.experiment.schema import DATA_DIR, MOST_SEED, Experiment, Host, Trial, read_experiment
 from labelbench_direct.experiment.sinks import SINKS
+from labelbench_direct.experiment.storage import make_folder
 from labelbench_direct.experiment.sweep import Engine, run_sweep
 from labelbench_direct.experiment.trial import Settings, is_finished
 from labelbench_direct.hosts.embedded.config import at_home
@@ -181,6 +183,8 @@ def _stated_experiment(parsed: argparse.Namespace) -> tuple[Experiment, Path]:
         if name in stated:
             stated[name] = tuple(stated[name])
     if "seeds" in stated:
+        if check_count(stated["seeds"], "--seeds", least=1) > MOST_SEED:
+            raise ValueError(f"--seeds says how many, at most {MOST_SEED:,}; got {stated['seeds']}")
         stated["seeds"] = tuple(range(stated["seeds"]))
     if "model" in stated:
         stated["model"] = {"name": stated["model"]}
@@ -220,7 +224,7 @@ def _compare(parsed: argparse.Namespace) -> int:
     trials = experiment.trials()
     noise = " and ".join(describe_noise(level) for level in experiment.noise)
     title = experiment.title or f"{experiment.dataset}, {noise} label noise"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     print(f"{title}: {len(trials)} trials, {len(experiment.seeds)} seeds, results in {folder}")
     finished = [trial for trial in trials if is_finished(folder / trial.identifier)]
     if finished and parsed.sinks:
@@ -278,6 +282,8 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _evidence(parsed: argparse.Namespace) -> int:
     _check_folder(parsed.output)
     experiments = read_settings(parsed.experiments, str(at_home(parsed.data_dir).resolve()))
+    if parsed.page.is_dir():
+        raise IsADirectoryError(f"{parsed.page} is a folder: --page names the file that is written")
     notes = [] if parsed.page_only else _run_evidence(parsed, experiments)
     missing = write_evidence(experiments, parsed.output, parsed.page, notes)
     print(f"{missing}\n\nThe page: {parsed.page}")
@@ -295,6 +301,8 @@ def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]
         except (FileNotFoundError, ModuleNotFoundError) as error:
             notes.append(f"{name} was not run: {error}")
             print(f"labelbench-direct: {notes[-1]}", file=sys.stderr)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{parsed.experiments / name}.json: {error}") from error
     if not usable:
         raise FileNotFoundError("no experiment's data are there: each is said above, with what to get")
     trials = [one for one in ordered_trials(usable) if not parsed.only or one.strategy["strategy_name"] in parsed.only]
@@ -306,7 +314,7 @@ def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]
             trials = [trial for trial in trials if not trial.needs_labelbench]
             notes.append(f"LabelBench's own direct was not run: {error}")
             print(f"labelbench-direct: {notes[-1]}", file=sys.stderr)
-    parsed.output.mkdir(parents=True, exist_ok=True)
+    make_folder(parsed.output)
     print(f"{len(trials)} trials of {len(usable)} experiments, results in {parsed.output}")
     engine = _engine(parsed, parsed.output, Settings((), False, home, usable[0].data_dir, selections=False))
     _run(trials, parsed.output, engine, set(notes))

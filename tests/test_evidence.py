@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_the_pages_numbers_are_those_of_the_lines(finished, tmp_path):
 
 def test_verdicts_follow_the_intervals(finished):
     experiment, folder = finished
-    cases, _ = read_cases({"digits": experiment}, folder)
+    cases, _ = read_cases({"digits": experiment}, folder, [])
     for case in cases:
         by = case.lead("random", "direct")
         back = case.lead("direct", "random")
@@ -125,7 +126,7 @@ def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_pa
     pool = results / experiment.trials()[0].identifier / "pool.json"
     pool.write_text(json.dumps({**json.loads(pool.read_text()), "checksum": "0123"}))
     with pytest.raises(ValueError, match="saw different data by the name digits_imb_3"):
-        read_cases({"digits": experiment}, results)
+        read_cases({"digits": experiment}, results, [])
 
 
 def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monkeypatch):
@@ -144,7 +145,7 @@ def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monk
     slow = {**small, "strategies": ["margin"], "seeds": [1]}
     (tmp_path / "experiments" / "small_few.json").write_text(json.dumps({**slow, "rounds": 3}))
     assert main(run) == 2
-    assert "small_few and small have one title and different rounds: give them two" in capsys.readouterr().err
+    assert "small_few.json have the same title, and another rounds: give each its own title" in capsys.readouterr().err
     (tmp_path / "experiments" / "small_few.json").write_text(json.dumps(slow))
     assert main(run) == 0
     said = capsys.readouterr()
@@ -158,3 +159,68 @@ def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monk
     assert main([*run, "--page-only"]) == 0
     assert main(["evidence", "--experiments", str(tmp_path / "nowhere")]) == 2
     assert "there are no experiment files in" in capsys.readouterr().err
+
+
+def test_the_page_needs_no_title_and_takes_any(finished, tmp_path):
+    experiment, folder = finished
+    named = {"untitled": replace(experiment, title=""), "odd": replace(experiment, title="a\ud800\nb; $x^2$")}
+    write_evidence(named, folder, tmp_path / "evidence.md", [])
+    text = (tmp_path / "evidence.md").read_text(encoding="utf-8")
+    assert "### untitled; mlp, passive; no wrong labels" in text
+    assert "### a b; $x^2$; no wrong labels" in text
+    assert "**Mlp, passive, wrong labels** (1 setting)" in text
+    assert "Every trial: 3 rounds of 12 labels, the first" in text
+    assert "could not be drawn" not in text
+
+
+def test_one_round_and_a_confusion_matrix_make_a_page(tmp_path):
+    matrix = ((0.9, 0.1, 0.0), (0.1, 0.9, 0.0), (0.0, 0.0, 1.0))
+    experiment = replace(SMALL, title="Digits; MLP head", strategies=("direct",), seeds=(0,), noise=(matrix,), rounds=1)
+    for trial in experiment.trials():
+        run_trial(trial, tmp_path, Settings())
+    assert write_evidence({"digits": experiment}, tmp_path, tmp_path / "page.md", []).startswith("Nothing")
+    text = (tmp_path / "page.md").read_text()
+    assert re.search(r"### Digits; MLP head; wrong labels by confusion matrix [0-9a-f]{6}", text)
+    assert "nan" not in text
+
+
+def test_the_page_comes_without_a_picture_that_fails_and_a_trial_that_is_damaged(finished, tmp_path, monkeypatch):
+    experiment, folder = finished
+    shutil.copytree(folder, tmp_path / "results")
+    damaged = tmp_path / "results" / experiment.trials()[0].identifier
+    (damaged / "pool.json").write_text("{}")
+    lines = tmp_path / "results" / experiment.trials()[1].identifier / "rounds.jsonl"
+    lines.write_text(lines.read_text().replace(METRIC, "Accuracy of Mind"))
+
+    def fail(_):
+        raise ValueError("no such font")
+
+    monkeypatch.setattr("labelbench_direct.report.evidence.draw_leads", fail)
+    write_evidence({"digits": experiment}, tmp_path / "results", tmp_path / "evidence.md", [])
+    text = (tmp_path / "evidence.md").read_text()
+    assert "evidence-leads.png could not be drawn: ValueError: no such font" in text
+    assert f"{damaged / 'pool.json'} is damaged" in text
+    assert f"{lines.parent} has rounds without 'Balanced Test Accuracy': left out" in text
+    assert "3 of the 24 trials" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"host": "labelbench"}, "b.json: the evidence is of the host embedded"),
+        ({"rounds": 3}, "a.json and .*b.json have the same title, and another rounds: give each its own title"),
+        ({"title": "b", "batch_size": 10**6}, "b.json: batch_size must be at most"),
+        ({"title": "b", "model": {"name": "mlp", "hiden": 8}}, "b.json: unknown key 'hiden'"),
+    ],
+)
+def test_experiments_that_cannot_be_on_the_page_are_named(tmp_path, capsys, changes, message):
+    stated = json.loads((FOLDER / "digits_unseen.json").read_text())
+    stated = {**stated, "title": "a; b", "dataset": "digits_imb_3", "noise": [0.1]}
+    (tmp_path / "a.json").write_text(json.dumps(stated))
+    (tmp_path / "b.json").write_text(json.dumps({**stated, **changes}))
+    results = tmp_path / "results"
+    assert main(["evidence", "--experiments", str(tmp_path), "--output", str(results)]) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert main(["evidence", "--experiments", str(FOLDER), "--page", str(tmp_path)]) == 2
+    assert "is a folder: --page names the file that is written" in capsys.readouterr().err
+    assert not results.exists()

@@ -250,9 +250,11 @@ def test_compare_runs_a_file(tmp_path, capsys):
     [
         (["--dataset", "x"], "unknown data set 'x'"),
         (["--strategies", "x"], "unknown strategy 'x'"),
-        (["--seeds", "0"], "seeds must be distinct and at least one"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--seeds", "5000000000"], "--seeds says how many, at most 4,294,967,253; got 5000000000"),
         (["--workers", "0"], "workers must be at least 1"),
-        (["--experiment", "nowhere.json"], "No such file"),
+        (["--experiment", "nowhere.json"], "there is no experiment file at nowhere.json: expected a JSON file"),
+        (["--experiment", "."], "there is no experiment file at .: expected a JSON file"),
     ],
 )
 def test_bad_arguments_end_with_one_line(arguments, message, capsys, tmp_path, monkeypatch):

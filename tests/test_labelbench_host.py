@@ -117,9 +117,11 @@ def test_trials_write_where_the_command_is_given_whatever_is_relative(checkout, 
     assert (start / "out/put/curves.png").is_file()
 
 
-def test_what_was_logged_is_read_back_without_an_account(run, checkout):
+def test_what_was_logged_is_read_back_without_an_account(run, checkout, tmp_path):
     """In the folder in which LabelBench fetches results, by its ``wandb.Api``."""
     _, _, (init, *logged) = run(*words())
+    for number, content in enumerate((b"", b"[1, 2]\n", b"hello\n", b"\x00\x05\xff", b"1\n")):
+        (tmp_path / "lines" / f"{number}.jsonl").write_bytes(content)  # other programs'
     status, errors, _ = run("results/fetch_wandb_training.py", "Active Learning, sixty, Batch Size=10")
     assert status == 0, errors
     assert errors.count("bridge ") == errors.count("bridge wandb") == 1

@@ -16,7 +16,7 @@ from labelbench_direct.cli import main
 from labelbench_direct.experiment.storage import append_line, write_whole
 from labelbench_direct.experiment.trial import versions
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST, multi_class_metrics
-from labelbench_direct.report.figures import class_bins
+from labelbench_direct.report.figures import class_bins, frequency_bins, styles
 from labelbench_direct.report.groups import families, group, usable
 from labelbench_direct.report.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, NO_DIRECTION
 from labelbench_direct.report.pickles import describe_path, read_pickle
@@ -582,3 +582,113 @@ def test_runs_that_stopped_half_way_are_said(made):
     assert "a.jsonl.part is a LabelBench run that is not finished" in first
     assert "direct-seed1-0123456789.jsonl has no finished round yet" in second
     assert "direct-seed2-0123456789.jsonl.part is a LabelBench run that is not finished" in third
+
+
+def test_equal_curves_are_level():
+    """The same numbers added in another order differ in their last digit."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        values = np.sort(rng.random((5, 3)).round(3), axis=1)
+        ours = curves(*values)
+        theirs = replace(ours, metrics={"acc": values.copy()})
+        assert saved(ours, theirs, "acc").low >= 0, "it is reached with the last labels at the latest"
+        assert ours.labels_to_reach("acc", values[rng.permutation(5)].mean(axis=0)[-1]) is not None
+        assert lead(ours, theirs, "acc")[1:] == (0, 0)
+    assert conclusion({"a": ours, "b": theirs}, "acc").endswith("the highest final acc is a's and b's, 0.590.")
+
+
+def test_strategies_are_compared_where_both_have_been():
+    """One goes on longer, and with a seed more in which all is easy; the other has stopped half-way."""
+    made = {
+        "ours": Curves(np.array([10.0, 20.0]), {"acc": np.array([[0.2, 0.4]])}, (0,)),
+        "longer": curves([0.1, 0.3, 0.9], [0.9, 0.9, 0.9]),
+        "same": Curves(np.array([10.0, 20.0]), {"acc": np.array([[0.1, 0.6]])}, (0,)),
+        "shorter": Curves(np.array([10.0]), {"acc": np.array([[0.1]])}, (0,)),
+        "elsewhere": Curves(np.array([10.0]), {"acc": np.array([[0.1]])}, (7,)),
+    }
+    names = ("ours", "longer", "same", "shorter")
+    said = conclusion({name: made[name] for name in names}, "acc")
+    assert said == (
+        "ours reaches what 20 labels give longer with 20, what 10 labels give shorter with 10 and does not reach what "
+        "20 labels give same; the highest acc after the last round that all have is ours's, 0.200."
+    )
+    table = saved_table(made, "acc")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "|" in line]
+    assert rows[2][3:] == ["", "20 (0%)", "never", "10 (0%)", "no common seed"]
+    assert [row[2] for row in rows[3:]] == ["-0.100", "+0.050", "-0.100", ""]
+
+
+def change(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+DAMAGE = {
+    "rounds 1 to 2, each once, got [1, 3]": lambda lines: [lines[0], lines[2]],
+    "rounds 1 to 5, each once, got [1, 2, 2, 3, 4]": lambda lines: [*lines[:2], *lines[1:]],
+    "'Num Labeled' to rise": lambda lines: [lines[0].replace('"Num Labeled":10', '"Num Labeled":20'), *lines[1:]],
+    "a selection of other classes": lambda lines: [lines[0], lines[1].replace('{"1"', '{"4"'), *lines[2:]],
+}
+
+
+@pytest.mark.parametrize("message", DAMAGE)
+def test_rounds_that_do_not_fit_together_are_left_out(made, message):
+    (path,) = made.glob("direct-seed1-0.1-*")
+    lines = (path / "rounds.jsonl").read_text().splitlines(keepends=True)
+    (path / "rounds.jsonl").write_text("".join(DAMAGE[message](lines)))
+    trials, (note,) = read_results([made])
+    assert len(trials) == 17
+    assert message in note
+    assert path.name in note
+
+
+@pytest.mark.parametrize(
+    "changes", [{"classes": None}, {"classes": ["a"]}, {"examples": "many"}, {"notes": 5}, {"class_counts": True}]
+)
+def test_data_that_are_not_described_are_left_out(made, tmp_path, changes):
+    (path,) = made.glob("direct-seed1-0.1-*")
+    change(path / "pool.json", **changes)
+    written = write_report([made], tmp_path / "report")
+    assert f"{path / 'pool.json'} is damaged: restore it, or move its folder away: left out" in written.notes
+    assert "17 trials" in written.page.read_text()
+
+
+def test_versions_that_differ_are_said(made):
+    (path,) = made.glob("direct-seed1-0.1-*")
+    change(path / "trial.json", versions={**versions(None), "labelbench_direct": "0.0.1"})
+    trials, notes = read_results([made])
+    assert notes == []
+    group(trials, notes)
+    (note,) = notes
+    assert "noise 0.1: trials of different versions are compared (labelbench_direct 0." in note
+
+
+def test_accuracies_by_class_are_those_of_the_last_drawn_round(tmp_path):
+    for seed in (0, 1):
+        make_trial(tmp_path, "margin", seed, 0.9, done=4 - 2 * seed)
+    trials, notes = read_results([tmp_path])
+    (one,) = group(trials, notes)
+    axes = frequency_bins(one, styles(["margin"])).axes[0]
+    points = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "None"]
+    assert points == pytest.approx([one.curves["margin"].mean(BALANCED_TEST)[1]] * 4)
+
+
+def test_trials_that_were_trained_otherwise_are_shown_apart(tmp_path):
+    """On another host, or with other options of LabelBench's model and trainer, whose names are the same."""
+    for seed, options in enumerate(({"lr": 0.1}, {"lr": 0.3}, {"lr": 0.3, "epochs": 2})):
+        names = {"model": {"model_name": "mlp"}, "trainer": {"trainer_name": "pytorch_passive", **options}}
+        make_trial(tmp_path, "margin", seed, 0.7, host="labelbench", **names)
+    make_trial(tmp_path, "margin", 0, 0.9)
+    trials, notes = read_results([tmp_path])
+    assert [one.setting.trainer for one in group(trials, notes)] == [
+        "passive host=labelbench trainer.lr=0.1",
+        "passive host=embedded",
+        "passive host=labelbench trainer.lr=0.3",
+        "passive host=labelbench trainer.lr=0.3 trainer.epochs=2",
+    ]
+
+
+def test_an_option_that_is_null_is_one(tmp_path):
+    make_trial(tmp_path, "margin", 0, 0.7)
+    make_trial(tmp_path, "margin", 0, 0.7, strategy={"share": None})
+    trials, notes = read_results([tmp_path])
+    assert set(group(trials, notes)[0].curves) == {"margin", "margin share=None"}

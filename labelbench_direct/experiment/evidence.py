@@ -16,7 +16,7 @@ _TURNS = {"first": (0.0, 0.2), "second": (1.2, 0.6), "slow": (2.4, 0.3), "last":
 """When the trials of a kind begin to have their turns, and how much later each seed has its own: a page of few seeds in
 all settings is worth more than one of all seeds in few.
 """
-_OF_A_SETTING = ("dataset", "model", "trainer", "batch_size", "rounds", "host")
+_OF_A_SETTING = ("dataset", "model", "trainer", "batch_size", "rounds")
 _SEEDS = 5  # that have their turn together, so that a data set is read less often
 
 
@@ -24,21 +24,24 @@ def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
     """The experiments of a folder's JSON files, by file name, in its order. Those of one title are one setting, in
     which some strategies run with fewer seeds.
 
-    Raises FileNotFoundError where there is none, ValueError where one title stands for two settings, and what
-    ``read_experiment`` raises.
+    Raises FileNotFoundError where there is none, ValueError for one of another host and where one title stands for two
+    settings, and what ``read_experiment`` raises.
     """
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise FileNotFoundError(f"there are no experiment files in {folder}")
-    experiments = {file.stem: replace(read_experiment(file), data_dir=data_dir) for file in files}
-    first: dict[str, str] = {}
-    for name, experiment in experiments.items():
-        other = experiments[first.setdefault(experiment.title, name)]
+        raise FileNotFoundError(f"there are no experiment files in {folder}: expected .json files")
+    experiments, titles = {}, dict[str, Path]()
+    for file in files:
+        experiments[file.stem] = experiment = replace(read_experiment(file), data_dir=data_dir)
+        if experiment.host != "embedded":
+            raise ValueError(
+                f"{file}: the evidence is of the host embedded, this is of {experiment.host}: move it elsewhere, and "
+                "take labelbench-direct compare --experiment"
+            )
+        other = titles.setdefault(experiment.title or file.stem, file)
         for key in _OF_A_SETTING:
-            if getattr(experiment, key) != getattr(other, key):
-                raise ValueError(
-                    f"{folder}: {name} and {first[experiment.title]} have one title and different {key}: give them two"
-                )
+            if getattr(experiment, key) != getattr(experiments[other.stem], key):
+                raise ValueError(f"{other} and {file} have the same title, and another {key}: give each its own title")
     return experiments
 
 

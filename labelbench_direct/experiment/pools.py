@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -39,13 +40,25 @@ def read_pool(path: Path) -> DataNote | None:
     file = path / POOL
     if not file.exists():
         return None
-    try:
-        pool = json.loads(file.read_text(encoding="utf-8"))
-        if set(_KNOWN_BY[:3]) <= set(pool):
-            return dict(pool)
-    except (ValueError, TypeError):
-        pass
+    with contextlib.suppress(ValueError, RecursionError):
+        return check_pool(json.loads(file.read_bytes()))
     raise ValueError(f"{file} is damaged: restore it, or move its folder away")
+
+
+def check_pool(stated: Any) -> DataNote:
+    """What is said of some data, if it is that; raises ValueError for anything else."""
+    pool = stated if isinstance(stated, dict) else {}
+    is_whole = isinstance(pool.get("examples"), int) and isinstance(pool.get("checksum", ""), str)
+    lists = (str, pool.get("classes")), (int, pool.get("class_counts")), (str, pool.get("notes", []))
+    if not is_whole or not all(_are(kind, values) for kind, values in lists):
+        raise ValueError("it does not say what the data are")
+    if len(pool["classes"]) != len(pool["class_counts"]):
+        raise ValueError(f"it names {len(pool['classes'])} classes, and counts {len(pool['class_counts'])}")
+    return pool
+
+
+def _are(kind: type, values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
 
 
 def difference(noted: DataNote, now: DataNote) -> str:

@@ -192,6 +192,8 @@ def read_experiment(path: Path) -> Experiment:
 
     Raises OSError, ValueError or TypeError that name the file.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no experiment file at {path}: expected a JSON file (docs/running.md)")
     stated = read_json(path)
     if not isinstance(stated, dict):
         raise TypeError(f"{path}: an experiment is a JSON object, got {type(stated).__name__}")

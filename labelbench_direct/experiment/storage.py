@@ -11,6 +11,17 @@ from pathlib import Path
 from typing import Any
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it is in, where they are missing. Raises OSError, and says what to do, where that
+    cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"this cannot be a folder for results ({error.strerror}): name another, or make "
+                      "room for it", str(folder)) from error  # fmt: skip
+
+
 def append_line(path: Path, record: dict[str, Any], *, wait: bool = True) -> None:
     """Append one JSON line and, but for lines that may be lost, ``wait`` until it is on disk. Where that fails the file
     is as it was before.

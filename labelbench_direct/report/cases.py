@@ -13,9 +13,10 @@ from labelbench_direct.experiment.pools import ROUNDS, tell_apart
 from labelbench_direct.experiment.schema import Experiment, Trial
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.hosts.metrics import BALANCED_TEST
+from labelbench_direct.report.drawing import plain
 from labelbench_direct.report.read import read_trial
 from labelbench_direct.report.results import NUM_LABELED, TrialResult
-from labelbench_direct.report.statistics import Curves, Interval, paired, t_interval
+from labelbench_direct.report.statistics import EQUAL, Curves, Interval, paired, t_interval
 
 METRIC = BALANCED_TEST
 DIRECT = "direct"
@@ -30,13 +31,12 @@ class Case:
     experiment: str
     title: str
     """Of data and head, from the experiment's file."""
-    noise: float | str
-    """A share, or ``given``."""
+    noise: Noise
     head: str
     data: str
     curves: dict[str, Curves]
-    seconds: dict[str, float]
-    """The mean time of a selection."""
+    seconds: dict[str, float | None]
+    """The mean time of a selection, None where no time is known."""
     stated: dict[str, int]
     """How many seeds of each strategy the file states."""
     quality: dict[str, float] = field(default_factory=dict)
@@ -48,6 +48,8 @@ class Case:
         """For people."""
         if not self.noise:
             return "no wrong labels"
+        if isinstance(self.noise, tuple):
+            return f"wrong labels by {describe_noise(self.noise)}"
         return f"{describe_noise(self.noise)} {'labels' if self.noise == GIVEN else 'wrong labels'}"
 
     @property
@@ -65,7 +67,8 @@ class Case:
         pair = paired(self.curves[name], self.curves[other])
         if pair is None or len(pair[0].seeds) < _FEWEST:
             return None
-        return t_interval(pair[0].metrics[METRIC].mean(axis=1) - pair[1].metrics[METRIC].mean(axis=1))
+        leads = pair[0].metrics[METRIC].mean(axis=1) - pair[1].metrics[METRIC].mean(axis=1)
+        return t_interval(np.where(abs(leads) < EQUAL, 0, leads))
 
     def best(self) -> list[str]:
         """The strategy with the highest mean over the rounds, then those that are not beyond doubt below it; of those
@@ -95,34 +98,43 @@ def label(trial: Trial) -> str:
     return " ".join([trial.strategy["strategy_name"], *(f"{key}={value}" for key, value in options.items())])
 
 
-def read_cases(experiments: Mapping[str, Experiment], folder: Path) -> tuple[list[Case], list[TrialResult]]:
-    """The cases in the order of the experiments, those of one title together, and all finished trials.
+def read_cases(
+    experiments: Mapping[str, Experiment], folder: Path, notes: list[str]
+) -> tuple[list[Case], list[TrialResult]]:
+    """The cases in the order of the experiments, those of one title together, and all finished trials; in ``notes``
+    those that cannot be read.
 
     Raises ValueError where trials of one data file saw different contents of it.
     """
     found: dict[tuple[str, str], dict[str, list[TrialResult]]] = {}
     stated: dict[tuple[str, str], dict[str, int]] = {}
-    for experiment in experiments.values():
-        for trial in experiment.trials():
-            key = experiment.title, str(trial.noise)
-            by_label = stated.setdefault(key, {})
-            by_label[label(trial)] = by_label.get(label(trial), 0) + 1
-            result = _finished(folder / trial.identifier)
-            if result is not None:
-                found.setdefault(key, {}).setdefault(label(trial), []).append(result)
     cases: dict[tuple[str, str], tuple[str, Experiment, Noise]] = {}
     for name, experiment in experiments.items():
+        for trial in experiment.trials():
+            key = experiment.title or name, describe_noise(trial.noise)
+            by_label = stated.setdefault(key, {})
+            by_label[label(trial)] = by_label.get(label(trial), 0) + 1
+            try:
+                result = _finished(folder / trial.identifier)
+            except (ValueError, OSError) as error:
+                notes.append(f"{error}: left out")
+                continue
+            if result is not None:
+                found.setdefault(key, {}).setdefault(label(trial), []).append(result)
         for level in experiment.noise:
-            cases.setdefault((experiment.title, str(level)), (name, experiment, level))
+            cases.setdefault((experiment.title or name, describe_noise(level)), (name, experiment, level))
     everything = [result for by_label in found.values() for own in by_label.values() for result in own]
     _check_same_data(everything)
-    return [_case(*case, found.get(key, {}), stated[key]) for key, case in cases.items()], everything  # type: ignore[arg-type]
+    return [_case(*case, found.get(key, {}), stated[key]) for key, case in cases.items()], everything
 
 
 def _finished(path: Path) -> TrialResult | None:
+    """The trial of a folder, None until it is finished. Raises OSError or ValueError where it cannot be read."""
     if not read_lines(path / ROUNDS):
         return None
     result = read_trial(path)
+    if not np.isfinite(result.metrics.get(METRIC, np.nan)).all():
+        raise ValueError(f"{path} has rounds without {METRIC!r}")
     return result if result.rounds is None else None
 
 
@@ -140,26 +152,30 @@ def _check_same_data(trials: Sequence[TrialResult]) -> None:
 
 
 def _case(
-    name: str, experiment: Experiment, noise: float | str, trials: dict[str, list[TrialResult]], stated: dict[str, int]
+    name: str, experiment: Experiment, noise: Noise, trials: dict[str, list[TrialResult]], stated: dict[str, int]
 ) -> Case:
-    data, _, head = experiment.title.partition("; ")
+    data, _, head = plain(experiment.title).partition("; ")
+    data, head = data or name, head or f"{experiment.model['name']}, {experiment.trainer['name']}"
     some = [trial for own in trials.values() for trial in own]
-    quality = [trial.pool["labels"] for trial in some if trial.pool]
+    quality = [trial.pool["labels"] for trial in some if trial.pool and "labels" in trial.pool]
     return Case(
         experiment=name,
-        title=experiment.title,
+        title=f"{data}; {head}",
         noise=noise,
         head=head,
         data=data,
         curves={strategy: _curves(trials[strategy]) for strategy in stated if strategy in trials},
-        seconds={
-            strategy: float(np.mean([trial.select_seconds[1:].mean() for trial in own]))
-            for strategy, own in trials.items()
-        },
+        seconds={strategy: _seconds(own) for strategy, own in trials.items()},
         stated=stated,
         quality={key: float(np.mean([one[key] for one in quality])) for key in (quality[0] if quality else ())},
         counts=tuple(some[0].class_counts.astype(int).tolist()) if some and some[0].class_counts is not None else (),
     )
+
+
+def _seconds(trials: Sequence[TrialResult]) -> float | None:
+    seconds = np.concatenate([trial.select_seconds[1:] for trial in trials])
+    known = seconds[np.isfinite(seconds)]
+    return float(known.mean()) if len(known) else None
 
 
 def _curves(trials: Sequence[TrialResult]) -> Curves:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 
 from labelbench_direct.experiment.noise import GIVEN
 from labelbench_direct.experiment.schema import Experiment
-from labelbench_direct.experiment.storage import read_lines
+from labelbench_direct.experiment.storage import make_folder, read_lines
 from labelbench_direct.experiment.trial import TIMES
 from labelbench_direct.report.cases import DIRECT, METRIC, Case, read_cases
 from labelbench_direct.report.drawing import drawing, png_bytes
@@ -38,11 +39,11 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
     ``notes``: what else the page must say; grows by what is to be said of the pictures.
     Raises ValueError where no trial is finished.
     """
-    cases, trials = read_cases(experiments, results)
+    cases, trials = read_cases(experiments, results, notes)
     shown = [case for case in cases if case.curves]
     if not shown:
         raise ValueError(f"there is no finished trial in {results}")
-    page.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(page.parent)
     missing = _missing(cases)
     pictures = []
     figures: dict[str, Callable[[], Figure | None]] = {
@@ -51,17 +52,23 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
         "leads": lambda: draw_leads(shown),
     }
     for stem, draw in figures.items():
-        with drawing(notes, font_size=9):
-            figure = draw()
-            if figure is not None:
-                name = f"{page.stem}-{stem}.png"
-                write_bytes(page.parent / name, png_bytes(figure, dpi=110))
-                pictures.append(f"![{_PICTURES[stem]}]({name})")
+        name = f"{page.stem}-{stem}.png"
+        try:
+            with drawing(notes, font_size=9):
+                figure = draw()
+                picture = png_bytes(figure, dpi=110) if figure else None
+        except Exception as error:
+            notes.append(f"{name} could not be drawn: {type(error).__name__}: {error}")
+            continue
+        if picture:
+            write_bytes(page.parent / name, picture)
+            pictures.append(f"![{_PICTURES[stem]}]({name})")
     parts = [
         "# Evidence",
         INTRODUCTION.format(
             trials=f"{len(trials):,}", settings=len(shown), hours=f"{_hours(trials):.1f}",
             seeds=_range(sorted({len(own.seeds) for case in shown for own in case.curves.values()})),
+            sizes=_sizes(shown),
         ),
         "## In short",
         *short(shown),
@@ -91,10 +98,19 @@ def _range(values: Sequence[int]) -> str:
     return f"{values[0]}" if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
 
 
+def _sizes(cases: Sequence[Case]) -> str:
+    """How many rounds of how many labels there are, the most common first."""
+    labels = [next(iter(case.curves.values())).labels for case in cases]
+    sizes = Counter((len(own), int(own[0])) for own in labels).most_common()
+    said = [f"{rounds} rounds of {size:,} labels" for (rounds, size), _ in sizes]
+    counts = [f" in {count} setting{'s' if count > 1 else ''}" if len(sizes) > 1 else "" for _, count in sizes]
+    return ", ".join(map("".join, zip(said, counts, strict=True)))
+
+
 def _hours(trials: Sequence[TrialResult]) -> float:
     seconds = 0.0
     for trial in trials:
-        seconds += sum(line["select"] + line["train"] for line in read_lines(trial.path / TIMES))
+        seconds += sum(line["select"] + line.get("train", 0) for line in read_lines(trial.path / TIMES))
     return seconds / 3600
 
 
@@ -121,7 +137,7 @@ def _case(case: Case) -> list[str]:
             name, str(len(own.seeds)), f"**{mean}**" if name == best else mean, f"{finals.min():.3f}",
             f"{own.area(METRIC).mean():.3f}",
             "" if by is None else f"{by.value:+.3f} [{by.low:+.3f}, {by.high:+.3f}]",
-            *_savings(case, name), f"{case.seconds[name]:.3f}",
+            *_savings(case, name), "" if (seconds := case.seconds[name]) is None else f"{seconds:.3f}",
         ])  # fmt: skip
     return [*parts, markdown(rows)]
 

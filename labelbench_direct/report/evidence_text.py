@@ -5,9 +5,9 @@ Written by `make evidence` from {trials} finished trials of {settings} settings 
 hours of selecting and training in all, by the clock of cores that had other work too. The question: which strategy
 for which data, where some classes are rare, with and without wrong labels?
 
-Every trial: 100 labels drawn at random, then 19 times 100 labels that the strategy asks for; after each batch a head
-trained from scratch on frozen features. The measure is balanced test accuracy: *final* after 2,000 labels, *lead* the
-mean over the 20 rounds less another strategy's with the same seed (same wrong labels, same first batch). Intervals
+Every trial: {sizes}, the first drawn at random, the others those that the strategy asks for; after
+each round a head trained from scratch. The measure is balanced test accuracy: *final* after the last round, *lead* the
+mean over the rounds less another strategy's with the same seed (same wrong labels, same first batch). Intervals
 are 95%, by Student's t over paired seeds. *Level* means that the interval has 0 in it, or in the first tables that a
 strategy is not beyond doubt below the best one. `direct` asks for 5 labels at a time.
 
@@ -38,7 +38,7 @@ What this project set out to show, and whether the trials show it (*worse*: beyo
 for `direct_explore`: [explore.md](explore.md)."""
 
 TABLE_NOTE = """\
-final: balanced test accuracy with 2,000 labels, mean over seeds, the highest in bold; worst seed: the lowest of them.
+final: balanced test accuracy with all labels, mean over seeds, the highest in bold; worst seed: the lowest of them.
 area: the mean height of the curve. direct saves: the share of a strategy's labels that `direct` doesn't need to reach
 its final mean; saves of direct's: the reverse; *never*: it is not reached. s per selection: wall-clock seconds on a
 machine that had other work too, so an upper bound."""

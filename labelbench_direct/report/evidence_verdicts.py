@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from labelbench_direct.experiment.noise import GIVEN
+from labelbench_direct.experiment.noise import GIVEN, Noise
 from labelbench_direct.report.cases import DIRECT, METRIC, Case
 from labelbench_direct.report.evidence_text import CLEAN_LINEAR, GOALS_NOTE, HEADS
 from labelbench_direct.report.statistics import saved
@@ -23,13 +23,18 @@ def maps(cases: Sequence[Case]) -> list[str]:
     parts = []
     for head in dict.fromkeys(case.head for case in cases):
         own = [case for case in cases if case.head == head]
-        levels = sorted({case.noise for case in own}, key=lambda level: 1.0 if isinstance(level, str) else level)
+        levels = sorted({case.noise for case in own}, key=_share_of)
         rows = [["data", *[next(case.noise_title for case in own if case.noise == level) for level in levels]]]
         for data in dict.fromkeys(case.data for case in own):
             found = {case.noise: case for case in own if case.data == data}
             rows.append([data, *[_cell(found[level]) if level in found else "" for level in levels]])
         parts += [f"### {head[0].upper()}{head[1:]}", HEADS.get(head, ""), markdown(rows)]
     return [part for part in parts if part]
+
+
+def _share_of(noise: Noise) -> float:
+    """What levels of noise are sorted by: matrices and annotators come last."""
+    return noise if isinstance(noise, (int, float)) else 1.0
 
 
 def _cell(case: Case) -> str:

@@ -118,12 +118,14 @@ def leads(one: Group, looks: Styles, metric: str) -> Figure | None:
 
 
 def frequency_bins(one: Group, looks: Styles) -> Figure | None:
-    """The last round's test accuracy in bins of classes, from the most to the least frequent (Figure 7).
+    """The last drawn round's test accuracy in bins of classes, from the most to the least frequent (Figure 7).
 
     None where the trials don't hold accuracies by class.
     """
     counts = next((trial.class_counts for name in one.curves for trial in one.trials[name]), None)
-    accuracies = {name: _class_accuracies(one.trials[name], counts) for name in one.curves}
+    accuracies = {
+        name: _class_accuracies(one.trials[name], len(own.labels), counts) for name, own in one.curves.items()
+    }
     if counts is None or not any(values.size for values in accuracies.values()):
         return None
     bins = class_bins(counts)
@@ -145,15 +147,10 @@ def frequency_bins(one: Group, looks: Styles) -> Figure | None:
     return figure
 
 
-def _class_accuracies(trials: Sequence[TrialResult], counts: Series | None) -> Series:
-    """(trials, K), of those that hold accuracies by class."""
-    return np.array(
-        [
-            trial.class_accuracies
-            for trial in trials
-            if counts is not None and trial.class_accuracies is not None and len(trial.class_accuracies) == len(counts)
-        ]
-    )
+def _class_accuracies(trials: Sequence[TrialResult], rounds: int, counts: Series | None) -> Series:
+    """(trials, K) after so many rounds, of those that hold accuracies by class."""
+    known = [trial.class_accuracies for trial in trials if trial.class_accuracies is not None]
+    return np.array([found[rounds - 1] for found in known if counts is not None and found.shape[1:] == counts.shape])
 
 
 def class_bins(counts: Series) -> list[np.ndarray[Any, Any]]:

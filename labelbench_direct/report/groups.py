@@ -43,6 +43,7 @@ def group(trials: Sequence[TrialResult], notes: list[str]) -> list[Group]:
         ordered = {name: sorted(members[name], key=lambda trial: trial.seed) for name in names}
         curves = {name: _curves(name, own, setting, notes) for name, own in ordered.items()}
         _note_seeds(curves, setting, notes)
+        _note_versions([trial for own in ordered.values() for trial in own], setting, notes)
         groups.append(Group(setting, curves, ordered))
     if len({(one.setting.dataset, one.setting.batch_size, one.setting.model) for one in groups}) > 1:
         notes.append(f"these are {len(groups)} settings of more than one experiment: each is shown by itself")
@@ -66,7 +67,7 @@ def strategy_labels(trials: Sequence[TrialResult]) -> list[str]:
         name: [
             key
             for key in dict.fromkeys(key for config in configs for key in config)
-            if len({json.dumps(config.get(key)) for config in configs if config}) > 1
+            if len({json.dumps(config.get(key, "not stated")) for config in configs if config}) > 1
         ]
         for name, configs in by_name.items()
     }
@@ -123,7 +124,10 @@ def usable(groups: Sequence[Group], metric: str, notes: list[str], better: Bette
             if seeds:
                 curves[name] = replace(own, lower_is_better=lower).of_seeds(seeds, len(own.labels))
         if curves:
-            kept.append(replace(one, curves=curves))
+            own_trials = {
+                name: [trial for trial in one.trials[name] if trial.seed in own.seeds] for name, own in curves.items()
+            }
+            kept.append(replace(one, curves=curves, trials=own_trials))
     if not kept:
         raise ValueError(
             f"no trial has numbers for the metric {metric!r} in all its rounds; there are {', '.join(there)}"
@@ -139,6 +143,20 @@ def _note_seeds(curves: dict[str, Curves], setting: Setting, notes: list[str]) -
                 f"{name} ({setting.place}) has no seed {_list(missing)}, which others have: "
                 "compared on the seeds that both have"
             )
+
+
+def _note_versions(trials: Sequence[TrialResult], setting: Setting, notes: list[str]) -> None:
+    told = [trial.versions for trial in trials if trial.versions]
+    differing = []
+    for name in dict.fromkeys(name for versions in told for name in versions):
+        found = list(dict.fromkeys(versions.get(name, "none") for versions in told))
+        if len(found) > 1:
+            differing.append(f"{name} {' and '.join(found)}")
+    if differing:
+        notes.append(
+            f"{setting.place}: trials of different versions are compared ({', '.join(differing)}), which may select "
+            "and train differently: to be sure, run all of them again with one, in another folder"
+        )
 
 
 def _list(values: Sequence[int]) -> str:

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from labelbench_direct.experiment.noise import GIVEN, matrix_name
-from labelbench_direct.experiment.pools import POOL, ROUNDS
+from labelbench_direct.experiment.noise import GIVEN, check_noise, matrix_name
+from labelbench_direct.experiment.pools import POOL, ROUNDS, check_pool, read_pool
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import HEADER, TIMES
 from labelbench_direct.report.data import with_data
 from labelbench_direct.report.files import PART, files_under, is_labelbench_run, is_trial
 from labelbench_direct.report.pickles import describe_path, read_pickle
 from labelbench_direct.report.results import NUM_LABELED, Series, Setting, TrialResult
+from labelbench_direct.report.training import options, with_training
 
 
 def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
@@ -40,7 +41,7 @@ def read_results(paths: Sequence[Path]) -> tuple[list[TrialResult], list[str]]:
     if not trials:
         more = f"; and {len(notes) - 5} more" if len(notes) > 5 else ""
         raise ValueError(f"there is nothing to report on yet: {'; '.join(notes[:5])}{more}")
-    return _without_duplicates(with_data(trials, notes), notes), notes
+    return _without_duplicates(with_training(with_data(trials, notes)), notes), notes
 
 
 def _trials_under(path: Path, notes: list[str]) -> Iterable[TrialResult]:
@@ -74,10 +75,12 @@ def read_trial(folder: Path) -> TrialResult:
     lines = read_lines(folder / ROUNDS)
     if not lines:
         raise ValueError(f"{folder.name} has no finished round yet")
+    pool = read_pool(folder)
+    if pool is None:
+        raise ValueError(f"{folder} has results but no {POOL}")
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         by_names = header["host"] == "labelbench"
-        pool = json.loads((folder / POOL).read_text(encoding="utf-8"))
         noise, confusion = _noise(header["noise"], pool)
         setting = Setting(
             dataset=str(header["dataset"]),
@@ -88,18 +91,22 @@ def read_trial(folder: Path) -> TrialResult:
             trainer=_name(header["trainer"]) if by_names else _text(header["trainer"]),
         )
         seconds = {line["round"]: line["select"] for line in read_lines(folder / TIMES)}
+        for line in lines:
+            _check_selection(line["selection"], len(pool["classes"]))
         return TrialResult(
             setting=setting,
             strategy=_strategy(header),
             seed=int(header["seed"]),
-            metrics=_metrics([line["metrics"] for line in lines]),
+            metrics=_metrics(_in_order(lines)),
             select_seconds=np.array([seconds.get(line["round"], np.nan) for line in lines], dtype=np.float64),
             path=folder,
             rounds=None if lines[-1]["last"] else int(header["rounds"]),
-            class_accuracies=np.array(lines[-1]["class_accuracies"], dtype=np.float64),
+            class_accuracies=np.array([line["class_accuracies"] for line in lines], dtype=np.float64),
             class_counts=np.array(pool["class_counts"], dtype=np.float64),
             pool=pool,
-            host=header["host"],
+            host=str(header["host"]),
+            options=options(header) if by_names else {},
+            versions=_versions(header),
         )
     except _UNREADABLE as error:
         raise ValueError(f"{folder} is not a trial that this version can read: {error!r}") from error
@@ -116,15 +123,25 @@ def _strategy(header: dict[str, Any]) -> dict[str, Any]:
     return strategy
 
 
+def _versions(header: dict[str, Any]) -> dict[str, str]:
+    return {name: str(version) for name, version in dict(header.get("versions", {})).items()}
+
+
 def _noise(stated: Any, pool: dict[str, Any]) -> tuple[float, str]:
     """The share of wrong labels, of a confusion matrix or of annotators the expected one, and the matrix's name."""
     if stated == GIVEN:
-        return round(pool["expected_wrong"], 6), GIVEN
+        return round(float(pool["expected_wrong"]), 6), GIVEN
+    check_noise(stated)
     if isinstance(stated, (int, float)):
         return stated, ""
     shares = np.array(stated)
     right = np.diagonal(shares) / shares.sum(axis=1)
     return round(1 - float(np.average(right, weights=pool["class_counts"])), 6), matrix_name(stated)
+
+
+def _check_selection(stated: Any, num_classes: int) -> None:
+    if stated is not None and not {int(k) for k in stated["classes"]} <= set(range(num_classes)):
+        raise ValueError(f"a selection of other classes than the {num_classes} of the data")
 
 
 def read_selections(folder: Path) -> dict[int, dict[str, Any]]:
@@ -160,21 +177,38 @@ def _read_labelbench_lines(file: Path) -> TrialResult | None:
         raise ValueError(f"{file} has no finished round yet")
     try:
         model, embedding = _name(header["model"]), _name(header.get("embed_model", {"name": "none"}))
+        noise, _ = _noise(header["corrupter"].get("p", 0), {})
         setting = Setting(
             dataset=str(header["dataset"]),
-            noise=float(header["corrupter"].get("p", 0)),
+            noise=float(noise),
             batch_size=int(header["batch_size"]),
             model=model if embedding == "none" else f"{model} on {embedding}",
             trainer=_name(header["trainer"]),
         )
         seconds = np.full(len(lines), np.nan)
-        metrics = _metrics([line["metrics"] for line in lines])
-        pool = lines[0].get("data")
+        stated = lines[0].get("data")  # earlier versions didn't
         return TrialResult(
-            setting, _strategy(header), int(header["seed"]), metrics, seconds, file, pool=pool, host=str(header["host"])
+            setting,
+            _strategy(header),
+            int(header["seed"]),
+            _metrics(_in_order(lines)),
+            seconds,
+            file,
+            pool=None if stated is None else check_pool(stated),
+            host=str(header["host"]),
+            options=options(header),
+            versions=_versions(header),
         )
     except _UNREADABLE as error:
         raise ValueError(f"{file} is not a run that this version can read: {error!r}") from error
+
+
+def _in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each round's metrics. Raises ValueError where a round is missing, or there twice."""
+    numbers = [line["round"] for line in lines]
+    if numbers != list(range(1, len(lines) + 1)):
+        raise ValueError(f"expected the rounds 1 to {len(lines)}, each once, got {numbers}")
+    return [line["metrics"] for line in lines]
 
 
 def _metrics(rows: list[dict[str, Any]]) -> dict[str, Series]:
@@ -186,6 +220,8 @@ def _metrics(rows: list[dict[str, Any]]) -> dict[str, Series]:
     metrics = {name: np.array([number(row.get(name)) for row in rows]) for name in rows[0]}
     if NUM_LABELED not in metrics or not np.isfinite(metrics[NUM_LABELED]).all():
         raise ValueError(f"a round without {NUM_LABELED!r}")
+    if not (np.diff(metrics[NUM_LABELED], prepend=0) > 0).all():
+        raise ValueError(f"expected {NUM_LABELED!r} to rise from round to round")
     return metrics
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,17 @@ class TrialResult:
     rounds: int | None = None
     """As stated; None where nobody stated it."""
     class_accuracies: Series | None = None
-    """(K,) of the test part, after the last round."""
+    """(rounds, K) of the test part."""
     class_counts: Series | None = None
     """(K,) true examples of each class in the pool."""
     published: bool = False
     pool: dict[str, Any] | None = None
     """What ``pool.json`` says of the data; None where nothing does."""
     host: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    """How it was trained, as far as the setting doesn't say it."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of what the results depend on; empty where nothing says it."""
 
     @property
     def labels(self) -> Series:

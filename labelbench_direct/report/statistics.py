@@ -14,6 +14,8 @@ from labelbench_direct.report.metrics import LOWER_IS_BETTER
 
 Series = NDArray[np.float64]
 RESAMPLES = 2000
+EQUAL = 1e-9
+"""Means of the same numbers that were added in another order differ by less: they are level."""
 
 
 class Interval(NamedTuple):
@@ -70,7 +72,7 @@ class Curves:
 
     def labels_to_reach(self, metric: str, value: float) -> int | None:
         """The labels of the first round whose mean is ``value`` or better; None when no round's is."""
-        reached = np.flatnonzero(self.sign(metric) * (self.mean(metric) - value) >= 0)
+        reached = np.flatnonzero(self.sign(metric) * (self.mean(metric) - value) >= -EQUAL)
         return int(self.labels[reached[0]]) if len(reached) else None
 
     def of_seeds(self, seeds: tuple[int, ...], rounds: int) -> Curves:
@@ -122,7 +124,20 @@ def lead(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
     seed.
     """
     pair = paired(ours, theirs)
-    return interval(ours.sign(metric) * (pair[0].area(metric) - pair[1].area(metric))) if pair else None
+    if pair is None:
+        return None
+    leads = ours.sign(metric) * (pair[0].area(metric) - pair[1].area(metric))
+    return interval(np.where(abs(leads) < EQUAL, 0, leads))
+
+
+def needed(ours: Curves, theirs: Curves, metric: str) -> tuple[int | None, int] | None:
+    """The labels that we need to reach their final mean, by paired seeds, None where we never do; and the labels that
+    they took. None when they share no seed.
+    """
+    pair = paired(ours, theirs)
+    if pair is None:
+        return None
+    return pair[0].labels_to_reach(metric, pair[1].mean(metric)[-1]), int(pair[1].labels[-1])
 
 
 def saved(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
@@ -137,7 +152,7 @@ def saved(ours: Curves, theirs: Curves, metric: str) -> Interval | None:
     num_seeds = len(our_values)
     weights = np.vstack([np.full(num_seeds, 1 / num_seeds), resampling(num_seeds)])
     our_means, their_finals = weights @ our_values, weights @ their_values[:, -1]
-    reached = our_means >= their_finals[:, None]
+    reached = our_means >= their_finals[:, None] - EQUAL
     needed = np.where(reached.any(axis=1), pair[0].labels[reached.argmax(axis=1)], np.inf)
     shares = 1 - needed / pair[1].labels[-1]
     if num_seeds < 2:

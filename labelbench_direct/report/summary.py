@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.drawing import plain
 from labelbench_direct.report.groups import Group
-from labelbench_direct.report.statistics import Curves, Series, lead
+from labelbench_direct.report.statistics import EQUAL, Curves, Series, lead, needed, paired
 
 
 def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> str:
@@ -16,22 +16,24 @@ def saved_table(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> st
     needs to reach each other's (column's) final value, with the share of that one's labels that it saves.
     """
     names = list(curves)
-    first, sign = curves[names[0]].metrics[metric], curves[names[0]].sign(metric)
+    first, sign = curves[names[0]], curves[names[0]].sign(metric)
     rows = [["", "final", "lead", *names]]
     for name, curve in curves.items():
         row = [name, _with_error(curve.metrics[metric][:, -1])]
-        leads = sign * (curve.metrics[metric] - first).mean(axis=1)
-        row.append("" if name == names[0] else _with_error(leads, signed=True))
-        for other in curves.values():
-            if other is curve:
-                row.append("")
-                continue
-            needed = curve.labels_to_reach(metric, other.mean(metric)[-1])
-            total = int(other.labels[-1])
-            row.append("never" if needed is None else f"{needed} ({1 - needed / total:.0%})")
-        rows.append(row)
+        pair = paired(curve, first) if name != names[0] else None
+        leads = pair and sign * (pair[0].metrics[metric] - pair[1].metrics[metric]).mean(axis=1)
+        row.append("" if leads is None else _with_error(leads, signed=True))
+        rows.append(row + ["" if other is curve else _needed(curve, other, metric) for other in curves.values()])
     note = _TABLE_NOTE.format(metric=metric.lower(), lead=_LEAD[sign].format(first=names[0]))
     return f"{markdown(rows)}\n\n{note}"
+
+
+def _needed(ours: Curves, theirs: Curves, metric: str) -> str:
+    found = needed(ours, theirs, metric)
+    if found is None:
+        return "no common seed"
+    labels, total = found
+    return "never" if labels is None else f"{labels} ({1 - labels / total:.0%})"
 
 
 _LEAD = {
@@ -55,35 +57,46 @@ def markdown(rows: list[list[str]]) -> str:
 
 def conclusion(curves: Mapping[str, Curves], metric: str = BALANCED_TEST) -> str:
     """What the table says of its first strategy, wins and losses alike, in a sentence."""
-    names = list(curves)
-    leader = curves[names[0]]
-    total = int(leader.labels[-1])
-    reached, never = [], []
-    for name in names[1:]:
-        needed = leader.labels_to_reach(metric, curves[name].mean(metric)[-1])
-        if needed is None:
-            never.append(name)
-        else:
-            reached.append(f"{name} with {needed}")
-    parts = []
-    if reached:
-        parts.append(f"reaches what {total} labels give " + ", ".join(reached))
-    if never:
-        parts.append(f"does not reach what {total} labels give {', '.join(never)}")
-    best = _best(curves, metric)
-    end = f"{_final(curves, metric)} is {best}'s, {curves[best].mean(metric)[-1]:.3f}"
-    return f"{names[0]} {' and '.join(parts)}; {end}." if parts else f"{end[0].upper()}{end[1:]}."
+    first, *others = curves
+    reached: dict[int, list[str]] = {}
+    never: dict[int, list[str]] = {}
+    for name in others:
+        found = needed(curves[first], curves[name], metric)
+        if found is not None:
+            labels, total = found
+            said, text = (never, name) if labels is None else (reached, f"{name} with {labels}")
+            said.setdefault(total, []).append(text)
+    parts = [
+        f"{verb} " + ", ".join(f"what {total} labels give {', '.join(names)}" for total, names in said.items())
+        for verb, said in (("reaches", reached), ("does not reach", never))
+        if said
+    ]
+    best, value = _best(curves, metric)
+    owners = " and ".join(f"{name}'s" for name in best)
+    end = f"{_final([curves], metric)} is {owners}, {value:.3f}"
+    return f"{first} {' and '.join(parts)}; {end}." if parts else f"{end[0].upper()}{end[1:]}."
 
 
-def _best(curves: Mapping[str, Curves], metric: str) -> str:
-    """The strategy with the best final value."""
-    return max(curves, key=lambda name: float(curves[name].sign(metric) * curves[name].mean(metric)[-1]))
+def _best(curves: Mapping[str, Curves], metric: str) -> tuple[list[str], float]:
+    """The strategies with the best value after the last round that all have, several where they are level, and that
+    value; over the seeds that all have, if there are any.
+    """
+    rounds = min(len(own.labels) for own in curves.values())
+    common = set.intersection(*(set(own.seeds) for own in curves.values()))
+    values = {}
+    for name, own in curves.items():
+        seeds = tuple(seed for seed in own.seeds if seed in common) or own.seeds
+        values[name] = float(own.of_seeds(seeds, rounds).mean(metric)[-1])
+    best = max(values.values(), key=lambda value: next(iter(curves.values())).sign(metric) * value)
+    return [name for name, value in values.items() if abs(value - best) < EQUAL], best
 
 
-def _final(curves: Mapping[str, Curves], metric: str) -> str:
-    """What the best final value is called."""
-    sign = next(iter(curves.values())).sign(metric)
-    return f"the {'highest' if sign > 0 else 'lowest'} final {metric.lower()}"
+def _final(settings: Sequence[Mapping[str, Curves]], metric: str) -> str:
+    """What the best value is called that ``_best`` finds in some settings."""
+    sign = next(iter(settings[0].values())).sign(metric)
+    is_final = all(len({len(own.labels) for own in curves.values()}) == 1 for curves in settings)
+    what = f"final {metric.lower()}" if is_final else f"{metric.lower()} after the last round that all have"
+    return f"the {'highest' if sign > 0 else 'lowest'} {what}"
 
 
 def _with_error(values: Series, signed: bool = False) -> str:
@@ -96,11 +109,10 @@ def sentence(groups: Sequence[Group], metric: str = BALANCED_TEST) -> str:
     """What all settings show of the strategy that leads them, losses as loudly as wins."""
     if len(groups) == 1:
         return conclusion(groups[0].curves, metric) + _verdicts(groups, metric)
-    best = Counter(_best(one.curves, metric) for one in groups)
+    best = Counter(name for one in groups for name in _best(one.curves, metric)[0])
     wins = ", ".join(f"{name} in {count}" for name, count in best.most_common())
-    return f"Of {len(groups)} settings, {_final(groups[0].curves, metric)} is that of {wins}." + _verdicts(
-        groups, metric
-    )
+    end = _final([one.curves for one in groups], metric)
+    return f"Of {len(groups)} settings, {end} is that of {wins}." + _verdicts(groups, metric)
 
 
 _VERDICTS = ("ahead of", "behind", "level with")

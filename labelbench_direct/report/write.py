@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 
 from labelbench_direct.experiment.names import digest, file_stem
 from labelbench_direct.experiment.pools import POOL
+from labelbench_direct.experiment.storage import make_folder
 from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report import figures
 from labelbench_direct.report.csv_files import write_tables
@@ -60,7 +60,7 @@ def write_report(
     trials, notes = read_results(paths)
     groups = usable(group(trials, notes), metric, notes, better)
     pictured = _choose_trial(groups, trial)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_tables(groups, folder, metric)
     names = list(dict.fromkeys(name for one in groups for name in one.curves))
     pictures = Pictures(folder)
@@ -72,7 +72,8 @@ def write_report(
     notes += pictures.notes
     summary = sentence(groups, metric)
     page = folder / "report.html"
-    write_text(page, html_page(summary, notes, shown, len(trials)))
+    num_trials = sum(len(own) for one in groups for own in one.trials.values())
+    write_text(page, html_page(summary, notes, shown, num_trials))
     return Written(page, summary, notes)
 
 
@@ -152,7 +153,7 @@ class _Sections:
 
     def selections(self, trial: TrialResult) -> Section:
         """Every round of one trial, for the classes with the fewest examples."""
-        classnames = json.loads((trial.path / POOL).read_text(encoding="utf-8"))["classes"]
+        classnames = trial.pool["classes"] if trial.pool else []
         counts = np.asarray(trial.class_counts)
         pictures = []
         for number, selection in read_selections(trial.path).items():

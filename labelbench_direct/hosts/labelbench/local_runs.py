@@ -14,6 +14,8 @@ from typing import Any
 
 from labelbench_direct.hosts.labelbench.sink import log_folder
 
+_LONGEST_HEADER = 1 << 20
+
 
 @dataclass(frozen=True)
 class LocalRun:
@@ -64,9 +66,12 @@ class LocalApi:
 
 def _runs_in(folder: Path) -> Iterator[LocalRun]:
     for path in sorted(folder.rglob("*.jsonl")):
-        with path.open(encoding="utf-8") as file:
-            header = json.loads(file.readline() or "{}")
-        if header.get("kind") == "trial" and "wandb" in header:
+        try:
+            with path.open("rb") as file:
+                header = json.loads(file.readline(_LONGEST_HEADER))
+        except (ValueError, RecursionError, IsADirectoryError):  # another program's
+            continue
+        if isinstance(header, dict) and header.get("kind") == "trial" and "wandb" in header:
             yield LocalRun(path, **header["wandb"])
 
 
