@@ -142,7 +142,7 @@ def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monk
     assert main(run) == 2
     assert "no experiment's data are there" in capsys.readouterr().err
     (tmp_path / "experiments" / "small.json").write_text(json.dumps(small))
-    slow = {**small, "strategies": ["margin"], "seeds": [1]}
+    slow = {**small, "strategies": ["direct", "margin"], "seeds": [1]}
     (tmp_path / "experiments" / "small_few.json").write_text(json.dumps({**slow, "rounds": 3}))
     assert main(run) == 2
     assert "small_few.json have the same title, and another rounds: give each its own title" in capsys.readouterr().err
@@ -154,6 +154,7 @@ def test_the_command_runs_writes_and_says_what_is_missing(tmp_path, capsys, monk
     page = (tmp_path / "page.md").read_text()
     assert page.count("### Digits; linear head; 10% wrong labels") == 1
     assert "\n| margin | 1     |" in page
+    assert "\n| direct | 2     |" in page, "which both files state"
     assert "absent was not run" in page
     assert "LabelBench's own direct was not run: no LabelBench checkout" in page
     assert main([*run, "--page-only"]) == 0

@@ -46,12 +46,12 @@ def read_settings(folder: Path, data_dir: str | None) -> dict[str, Experiment]:
 
 
 def ordered_trials(experiments: Sequence[Experiment]) -> list[Trial]:
-    """All trials of all experiments: in blocks of seeds, those that matter less some blocks later."""
-    keyed = []
+    """All trials of all experiments, each once: in blocks of seeds, those that matter less some blocks later."""
+    keyed: dict[str, tuple[tuple[float, int], Trial]] = {}
     for number, experiment in enumerate(experiments):
         for trial in experiment.trials():
-            keyed.append(((_turn(trial), number), trial))
-    return [trial for _, trial in sorted(keyed, key=lambda pair: pair[0])]
+            keyed.setdefault(trial.identifier, ((_turn(trial), number), trial))
+    return [trial for _, trial in sorted(keyed.values(), key=lambda pair: pair[0])]
 
 
 def _turn(trial: Trial) -> float:

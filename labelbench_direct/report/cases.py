@@ -109,9 +109,14 @@ def read_cases(
     found: dict[tuple[str, str], dict[str, list[TrialResult]]] = {}
     stated: dict[tuple[str, str], dict[str, int]] = {}
     cases: dict[tuple[str, str], tuple[str, Experiment, Noise]] = {}
+    seen = set[tuple[str, str]]()
     for name, experiment in experiments.items():
         for trial in experiment.trials():
-            key = experiment.title or name, describe_noise(trial.noise)
+            title = experiment.title or name
+            if (title, trial.identifier) in seen:  # which two files state
+                continue
+            seen.add((title, trial.identifier))
+            key = title, describe_noise(trial.noise)
             by_label = stated.setdefault(key, {})
             by_label[label(trial)] = by_label.get(label(trial), 0) + 1
             try:
