@@ -44,11 +44,11 @@ its final mean; saves of direct's: the reverse; *never*: it is not reached. s pe
 machine that had other work too, so an upper bound."""
 
 LEFT_OUT = """\
-Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait`, whose
-selections take 4 seconds of processor time with two classes, and more with more. `direct_labelbench` is LabelBench's
-own `direct`, from a checkout (LABELBENCH_HOME), given the labels that annotators gave: only with two and three classes,
-and only with 20 labels at a time, where a selection takes half a second; with 5 it takes a minute. *MLP head*: a few
-settings only."""
+Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait` and
+`similar`, whose selections take 3 or 4 seconds of processor time, a minute and more for a trial. `coreset`, `base` and
+`cluster_margin` take a quarter of that, and have five seeds. So has `direct_labelbench`, LabelBench's own `direct` from
+a checkout (LABELBENCH_HOME), given the labels that annotators gave: with two classes 1:99 and with three, and with 20
+labels at a time, where a selection takes half a second; with 5 it takes a minute. *MLP head*: a few settings only."""
 
 HOW = """\
 ## How to make this page again
