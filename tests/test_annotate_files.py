@@ -76,7 +76,7 @@ def test_damaged_scores_are_named(tmp_path, save):
         with pytest.raises(ValueError, match=r"s.npz holds no plain array of scores: "):
             read(path)
     (tmp_path / "s.npy").write_bytes(b"\x93NUMPY\x01\x00\x10\x00garbage((({{{\n  ")
-    with pytest.raises(ValueError, match=r"s.npy holds no plain array: "):
+    with pytest.raises(ValueError, match=r"s.npy holds no plain array of scores: "):
         read(tmp_path / "s.npy")
 
 
