@@ -237,5 +237,5 @@ def _keep_model(done: Round, path: Path) -> None:
     part, content = path / "models" / "part", io.BytesIO()
     torch.save({name: value.cpu() for name, value in done.model.state_dict().items()}, content)
     with naming(part):  # of a full disk torch itself says nothing that one can understand
-        part.write_bytes(content.getbuffer())
+        part.write_bytes(content.getvalue())
     part.replace(path / "models" / f"round-{done.number:03d}.pt")
