@@ -23,7 +23,7 @@ _MOST_BYTES = 3 * 2**29
 
 class PoolOrders:
     """Extra memory: 4 bytes for each example and class, half of the scores' in double precision and at most 1.5 GiB;
-    what is sorted at the same time, 64 bytes for each example and thread; and a few numbers per example.
+    what is sorted at the same time, 40 bytes for each example and thread; and a few numbers per example.
 
     Where not all orders can be held they are sorted group by group, and again when they are wanted again.
     """
