@@ -316,8 +316,8 @@ def _run_evidence(parsed: argparse.Namespace, experiments: dict[str, Experiment]
             print(f"labelbench-direct: {notes[-1]}", file=sys.stderr)
     make_folder(parsed.output)
     print(f"{len(trials)} trials of {len(usable)} experiments, results in {parsed.output}")
-    engine = _engine(parsed, parsed.output, Settings((), False, home, usable[0].data_dir, selections=False))
-    _run(trials, parsed.output, engine, set(notes))
+    settings = Settings(labelbench_home=home, data_folder=usable[0].data_dir, selections=False)
+    _run(trials, parsed.output, _engine(parsed, parsed.output, settings), set(notes))
     return notes
 
 

@@ -82,7 +82,7 @@ def _request(url: str, headers: Mapping[str, str], body: Any, method: str | None
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, dict(headers), method=method)  # noqa: S310  # http, as checked above
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310  # as above
             text = response.read()
     except urllib.error.HTTPError as error:
         raise OSError(f"Label Studio refused {url}: {error.code} {error.read(500).decode(errors='replace')}") from error
