@@ -36,26 +36,24 @@ def class_order(probabilities: Floats, k: int) -> Indices:
     return np.lexsort((-score, -margin_score(probabilities, k)))  # stable: equal keys stay in pool order
 
 
-def orders_of(scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> dict[int, Order]:
-    """By class, the orders of a few classes, whose scores are read together.
+def sort_orders(scores: Floats, highest: Floats, classes: Indices, passes: ModuleType, orders: Order) -> None:
+    """Fill ``orders`` (C, N) with the orders of some classes (C,), a few of which are read together.
 
     ``highest`` (N,) in float64; 1 everywhere orders by score alone. ``passes``: whose ``fill_keys`` and ``sort_keys``,
     which approximate the gap to the highest score; what they cannot tell apart is put right after them.
     """
-    orders = {}
-    for k, keys in zip(classes.tolist(), _keys(scores, highest, classes, passes), strict=True):
-        order, alike = passes.sort_keys(keys)
-        score = scores[:, k]
-        if len(alike) > len(order) // _MANY:
-            score = np.ascontiguousarray(score)
-            order, _ = passes.sort_keys(_score_keys(score))
-            (keys,) = _keys(scores, highest, np.array([k]), passes)
-            gap_order, alike = passes.sort_keys(keys[order])
-            order = order[gap_order]
-        if len(alike):
-            _put_right(order, alike, score, highest)
-        orders[k] = order
-    return orders
+    columns = min(len(classes), 16, max(4, scores.shape[1] // 16))  # more would be faster, in more memory
+    keys = np.empty((columns + 1, len(scores)), dtype=np.int64)
+    for start in range(0, len(classes), columns):
+        together = classes[start : start + columns]
+        _fill(keys[: len(together)], scores, highest, together, passes)
+        for k, key, order in zip(together.tolist(), keys, orders[start:], strict=False):
+            score, spare = scores[:, k], keys[-1]
+            alike = passes.sort_keys(key, spare, order)
+            if len(alike) > len(order) // _MANY:
+                alike = _sort_by_score_first(key, spare, order, score, highest, passes)
+            if len(alike):
+                _put_right(order, alike, score, highest)
 
 
 _MANY = 16
@@ -64,22 +62,27 @@ sorted by gap.
 """
 
 
-def _keys(scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> Indices:
-    """(C, N) what ``fill_keys`` fills; in blocks of rows where the scores are not as it reads them."""
-    keys = np.empty((len(classes), len(scores)), dtype=np.int64)
+def _fill(keys: Indices, scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> None:
+    """``fill_keys``, in blocks of rows where the scores are not as it reads them."""
     if isinstance(scores, np.ndarray) and scores.dtype != np.float16:
         passes.fill_keys(scores, highest, classes, keys)
     else:
         for place, most in row_blocks(highest):
             passes.fill_keys(plain(scores[place, classes]), most, np.arange(len(classes)), keys[:, place])
-    return keys
 
 
-def _score_keys(score: Floats) -> Indices:
-    """(N,) keys that never ascend with the score: its bits in single precision, in the upper half."""
-    bits = np.abs(score.astype(np.float32)).view(np.int32).astype(np.int64)
-    keys: Indices = (2**31 - 1 - bits) << 32
-    return keys
+def _sort_by_score_first(
+    key: Indices, spare: Indices, order: Order, score: Floats, highest: Floats, passes: ModuleType
+) -> Indices:
+    """``sort_keys`` of the gaps after one of the scores."""
+    column = plain(score[:, np.newaxis])
+    bits = np.abs(column[:, 0].astype(np.float32)).view(np.int32)  # grow with the score
+    passes.sort_keys((2**31 - 1 - bits.astype(np.int64)) << 32, spare, order)
+    passes.fill_keys(column, highest, np.array([0]), key[np.newaxis])
+    by_score, by_gap = order.copy(), np.empty_like(order)
+    alike: Indices = passes.sort_keys(key[by_score], spare, by_gap)
+    by_score.take(by_gap, out=order)
+    return alike
 
 
 def _put_right(order: Order, alike: Indices, score: Floats, highest: Floats) -> None:

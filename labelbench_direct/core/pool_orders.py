@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from labelbench_direct.core.annotations import Annotations
 from labelbench_direct.core.class_line import ClassLine
-from labelbench_direct.core.cores import usable_cores
 from labelbench_direct.core.engine import engine_for
-from labelbench_direct.core.order import orders_of
-from labelbench_direct.core.scores import WORTH_A_CORE, Scores
-from labelbench_direct.core.types import Indices, Order, index_type
+from labelbench_direct.core.order import sort_orders
+from labelbench_direct.core.scores import Scores, on_all_cores
+from labelbench_direct.core.types import Order, index_type
 
-_COLUMNS = 4
-"""Classes whose scores are read together: more would be read a little faster and sorted in more memory."""
 _MOST_BYTES = 3 * 2**29
 """Of orders that are held."""
+_WORTH_A_CORE = 2**17
+"""So many scores to sort."""
 
 
 class PoolOrders:
     """Extra memory: 4 bytes for each example and class, half of the scores' in double precision and at most 1.5 GiB;
-    what is sorted at the same time, 40 bytes for each example and thread; and a few numbers per example.
+    what is sorted at the same time, for each example and thread 40 bytes, or half a byte for each class where that is
+    more, at most 136; and a few numbers per example.
 
     Where not all orders can be held they are sorted group by group, and again when they are wanted again.
     """
@@ -51,17 +50,15 @@ class PoolOrders:
 
     def order(self, k: int) -> Order:
         """(N,) one class's order, which is not held."""
-        return orders_of(self._scores, self._highest, np.array([k]), self._engine.passes)[k]
+        return self._sort([k])[k]
 
     def _sort(self, classes: Sequence[int]) -> dict[int, Order]:
         ascending = np.sort(np.array(classes))
-        parts = [ascending[start : start + _COLUMNS] for start in range(0, len(ascending), _COLUMNS)]
+        orders: Order = np.empty((len(classes), self.num_examples), index_type(self.num_examples))
 
-        def sort(part: Indices) -> dict[int, Order]:
-            return orders_of(self._scores, self._highest, part, self._engine.passes)
+        def sort(part: range) -> None:
+            rows = slice(part.start, part.stop)
+            sort_orders(self._scores, self._highest, ascending[rows], self._engine.passes, orders[rows])
 
-        cores = min(usable_cores(), len(parts), len(ascending) * self.num_examples // WORTH_A_CORE)
-        if cores < 2:
-            return {k: order for part in parts for k, order in sort(part).items()}
-        with ThreadPoolExecutor(cores) as executor:
-            return {k: order for orders in executor.map(sort, parts) for k, order in orders.items()}
+        on_all_cores(sort, orders, _WORTH_A_CORE)
+        return dict(zip(ascending.tolist(), orders, strict=True))

@@ -77,13 +77,15 @@ WORTH_A_CORE = 2**20
 """With fewer scores each, cores lose more time waiting for each other than they gain."""
 
 
-def on_all_cores(function: Callable[[range], Result], scores: NDArray[Any]) -> list[Result]:
-    """Call the function for as many parts of the scores' rows as cores may be used, at once; the results in order.
+def on_all_cores(
+    function: Callable[[range], Result], array: NDArray[Any], worth_a_core: int = WORTH_A_CORE
+) -> list[Result]:
+    """Call the function for as many parts of an array's rows as cores may be used, at once; the results in order.
 
     What the function raises for the first part that it refuses is raised.
     """
-    cores = max(1, min(usable_cores(), len(scores), math.prod(scores.shape) // WORTH_A_CORE))
-    parts = [range(len(scores) * i // cores, len(scores) * (i + 1) // cores) for i in range(cores)]
+    cores = max(1, min(usable_cores(), len(array), math.prod(array.shape) // worth_a_core))
+    parts = [range(len(array) * i // cores, len(array) * (i + 1) // cores) for i in range(cores)]
     if cores == 1:
         return [function(parts[0])]
     with ThreadPoolExecutor(cores - 1) as executor:  # this thread is one of them

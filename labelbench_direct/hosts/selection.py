@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from labelbench_direct.core import passes
-from labelbench_direct.core.order import margin_score, orders_of
+from labelbench_direct.core.order import margin_score, sort_orders
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import ALInput, Dataset, Strategy, Trainer, labeled_indices, labeled_labels
 from labelbench_direct.session import DirectSession
@@ -37,10 +37,10 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
     counts = np.bincount(np.concatenate([known_labels, asked_labels]), minlength=scores.shape[1])
     classes = np.sort(np.argsort(counts, kind="stable")[:MOST_CLASSES])
     highest = np.ones(len(scores)) if scores.shape[1] == 2 else scores.max(axis=1)  # of two classes by score alone
-    orders = orders_of(scores, highest, classes, passes)
+    orders = np.empty((len(classes), len(scores)), dtype=np.int64)
+    sort_orders(scores, highest, classes, passes, orders)
 
-    def along(k: int) -> dict[str, Any]:
-        order = orders[k]
+    def along(k: int, order: Indices) -> dict[str, Any]:
         positions = np.empty_like(order)
         positions[order] = np.arange(len(order))
         edges = np.linspace(0, len(order), min(BINS, len(order)) + 1).astype(np.int64)
@@ -53,7 +53,8 @@ def describe_selection(strategy: Strategy, trainer: Trainer, pool: Dataset) -> d
             "margin": _means(margin_score(scores, k)[order].astype(np.float64), edges),
         }
 
-    return {"num_examples": len(scores), "classes": {str(k): along(k) for k in classes.tolist()}}
+    found = {str(k): along(k, order) for k, order in zip(classes.tolist(), orders, strict=True)}
+    return {"num_examples": len(scores), "classes": found}
 
 
 def _means(values: np.ndarray[Any, np.dtype[np.float64]], edges: Indices) -> list[float]:

@@ -13,8 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MUTANTS = [  # law, file, expression, replacement, tests that must fail
-    ("order: descending margin", "core/passes.py", "np.subtract(highest[block], rows[block, k]", "np.subtract(1 - highest[block], -rows[block, k]",
+    ("order: descending margin", "core/passes.py", "np.subtract(highest[block], rows[block].T[columns]",
+     "np.subtract(1 - highest[block], -rows[block].T[columns]",
      "fast_order"),
+    ("order: each in its place", "core/order.py", "orders[start:]", "orders", "test_fast"),
+    ("order: by gap after the score", "core/order.py", "by_score.take(by_gap", "by_gap.take(by_score", "fast_order"),
     ("order: predicted by score", "core/passes.py", "key[predicted] = -np.abs", "key[predicted] = np.abs", "fast_order"),
     ("order: ties by index", "core/passes.py", "keys |= np.arange(len(keys))", "keys |= np.arange(len(keys))[::-1]",
      "fast_order"),
@@ -45,6 +48,7 @@ MUTANTS = [  # law, file, expression, replacement, tests that must fail
     ("compiled: last best threshold", "core/compiled/class_line.py", "last_step -= 1", "last_step = first_step", "test_fast"),
     ("compiled: labels in their places", "core/compiled/class_line.py", "both_positions[place - 1] > new_positions[i]", "both_positions[place - 1] < new_positions[i]",
      "test_fast"),
+    ("compiled: whoever is taken", "core/compiled/class_line.py", "!= -1", ">= 0", "test_fast"),
     ("compiled: taken without a label is no vote", "core/compiled/class_line.py", "2 * (label == k) - (label >= 0)", "2 * (label == k) - 1", "test_fast"),
     ("compiled: predicted by score", "core/compiled/passes.py", "else -float(rows[i, columns[j]])", "else float(rows[i, columns[j]])", "test_fast"),
     ("reference: two classes by score", "core/order.py", "if probabilities.shape[1] == 2:", "if False:", "two_classes"),

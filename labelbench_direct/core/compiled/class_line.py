@@ -32,13 +32,14 @@ class CompiledLine(ClassLine):
 @compile_and_keep()
 def taken(label_of, order, k, most):
     """ClassLine._take"""
-    positions, votes, count = np.empty(most, np.int64), np.empty(most, np.int64), 0
+    positions, votes, count = np.empty(most + 1, np.int64), np.empty(most, np.int64), 0
     for position in range(len(order)):
-        label = label_of[order[position]]
-        if label != -1:
-            positions[count], votes[count] = position, 2 * (label == k) - (label >= 0)
-            count += 1
-    return positions, votes
+        positions[count] = position  # written over where nobody is taken: faster than to ask before
+        count += label_of[order[position]] != -1
+    for i in range(most):
+        label = label_of[order[positions[i]]]
+        votes[i] = 2 * (label == k) - (label >= 0)
+    return positions[:most], votes
 
 
 @compile_and_keep()

@@ -42,9 +42,9 @@ _ROWS = 2**12
 
 
 @compile_and_keep(nogil=True)
-def sort_keys(keys):
+def sort_keys(keys, spare, order):
     """core.passes.sort_keys, by counting: three passes, each by 11 bits of the upper half; indices in the lower."""
-    others, starts = np.empty_like(keys), np.zeros((3, _VALUES), np.int64)
+    others, starts = spare, np.zeros((3, _VALUES), np.int64)
     for i in range(len(keys)):
         keys[i] |= i
         for digit in range(3):
@@ -58,13 +58,13 @@ def sort_keys(keys):
             others[starts[digit, value]] = keys[i]
             starts[digit, value] += 1
         keys, others = others, keys
-    order, count = np.empty(len(keys), np.int32), 0
+    count = 0
     for i in range(len(keys)):
         order[i] = keys[i] & (2**32 - 1)
         if i > 0 and keys[i] >> 32 == keys[i - 1] >> 32:
             others[count] = i - 1
             count += 1
-    return order, others[:count].copy()
+    return others[:count].copy()
 
 
 _VALUES = 2**11
