@@ -295,6 +295,6 @@ def test_a_home_folder_is_found_where_no_shell_put_it(tmp_path, capsys, monkeypa
 
 def test_memory_that_is_full_ends_with_one_line(capsys, monkeypatch):
     for error in (MemoryError("no room on cpu for the data"), MemoryError()):
-        monkeypatch.setattr("labelbench_direct.cli.check_results", mock.Mock(side_effect=error))
+        monkeypatch.setattr("labelbench_direct.commands.compare.check_results", mock.Mock(side_effect=error))
         assert main(["compare", "--dataset", "digits"]) == 1
         assert capsys.readouterr().err == f"labelbench-direct: {str(error) or 'memory is full'}\n"

@@ -136,7 +136,7 @@ def compare(made, monkeypatch):
     trials = [types.SimpleNamespace(identifier=path.name, needs_labelbench=False) for path in made.iterdir()]
     for path in made.iterdir():
         (path / "pool.json").write_text(json.dumps(describe_data(load("digits"))))
-    monkeypatch.setattr("labelbench_direct.cli._run", lambda *_: None)
+    monkeypatch.setattr("labelbench_direct.commands.compare.run_trials", lambda *_: None)
     monkeypatch.setattr(Experiment, "trials", lambda _: trials)
     return lambda: main(["compare", "--dataset", "digits", "--output", str(made)])
 
