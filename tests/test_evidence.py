@@ -114,6 +114,39 @@ def test_verdicts_follow_the_intervals(finished):
         assert case.best()[0] == max(means, key=means.get)
 
 
+def test_all_settings_together_are_those_of_the_lines(finished, tmp_path):
+    """Also the two seeds of margin that one setting has are of no interval, and not counted."""
+    experiment, folder = finished
+    write_evidence({"digits": experiment}, folder, tmp_path / "evidence.md", [])
+    text = (tmp_path / "evidence.md").read_text()
+    text = text[text.index("## Each against DIRECT") : text.index("## Goals")]
+    curves = {}
+    for trial in experiment.trials():
+        if lines := read_lines(folder / trial.identifier / "rounds.jsonl"):
+            key = (trial.strategy["strategy_name"], trial.strategy.get("B1"), trial.noise, trial.seed)
+            curves[key] = [line["metrics"][METRIC] for line in lines]
+    for name, strategy, parallel, noises in (
+        *(
+            ("direct B1=1", "direct", 1, (0, 0.2)),
+            ("random", "random", None, (0, 0.2)),
+            ("margin", "margin", None, (0,)),
+        ),
+    ):
+        leads, stuck, direct_stuck = [], 0, 0
+        for noise in noises:
+            pairs = [(curves[strategy, parallel, noise, seed], curves["direct", 5, noise, seed]) for seed in range(3)]
+            leads.append(sum(sum(own) - sum(direct) for own, direct in pairs) / 9)
+            stuck += sum(own[-1] < 1 / 3 + 0.1 for own, _ in pairs)
+            direct_stuck += sum(direct[-1] < 1 / 3 + 0.1 for _, direct in pairs)
+        row = next(line for line in text.splitlines() if line.startswith(f"| {name} "))
+        cells = [cell.strip() for cell in row.split("|")[2:-1]]
+        assert cells[:3] == [str(len(noises)), "3", f"{sum(leads) / len(leads):+.4f}"]
+        assert sum(map(int, cells[3].split(", "))) == len(noises)
+        assert cells[4].startswith(f"{max(leads):+.3f} [")
+        assert cells[5].startswith(f"{min(leads):+.3f} [")
+        assert cells[6] == f"{stuck} ({direct_stuck})"
+
+
 def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_path):
     experiment, folder = finished
     results = tmp_path / "results"

@@ -70,6 +70,15 @@ class Case:
         leads = pair[0].metrics[METRIC].mean(axis=1) - pair[1].metrics[METRIC].mean(axis=1)
         return t_interval(np.where(abs(leads) < EQUAL, 0, leads))
 
+    def shared(self, name: str, other: str) -> list[int]:
+        """The seeds that two strategies have."""
+        return [seed for seed in self.curves[name].seeds if seed in self.curves[other].seeds]
+
+    def stuck(self, name: str, seeds: Sequence[int]) -> int:
+        """How many of these seeds end hardly better than by chance, 1/K: less than .1 above it."""
+        finals = dict(zip(self.curves[name].seeds, self.final(name).tolist(), strict=True))
+        return sum(finals[seed] < 1 / len(self.counts) + 0.1 for seed in seeds)
+
     def best(self) -> list[str]:
         """The strategy with the highest mean over the rounds, then those that are not beyond doubt below it; of those
         with at least half as many finished seeds as any.

@@ -16,8 +16,8 @@ from labelbench_direct.experiment.trial import TIMES
 from labelbench_direct.report.cases import DIRECT, METRIC, Case, read_cases
 from labelbench_direct.report.drawing import drawing, png_bytes
 from labelbench_direct.report.evidence_figures import draw_cases, draw_leads
-from labelbench_direct.report.evidence_text import HOW, INTRODUCTION, LEFT_OUT, TABLE_NOTE
-from labelbench_direct.report.evidence_verdicts import goals, maps, short, verdicts, weights
+from labelbench_direct.report.evidence_text import HOW, INTRODUCTION, LEFT_OUT, OVERALL_NOTE, TABLE_NOTE
+from labelbench_direct.report.evidence_verdicts import goals, maps, overall, short, verdicts, weights
 from labelbench_direct.report.page import write_bytes, write_text
 from labelbench_direct.report.results import TrialResult
 from labelbench_direct.report.statistics import saved
@@ -78,6 +78,9 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
         weights(shown),
         "## DIRECT against each other strategy",
         verdicts(shown),
+        "## Each against DIRECT, over all settings",
+        OVERALL_NOTE,
+        overall(shown),
         "## Goals",
         *goals(shown),
         *pictures,

@@ -37,6 +37,12 @@ GOALS_NOTE = """\
 What this project set out to show, and whether the trials show it (*worse*: beyond the 95% interval). What was tried
 for `direct_explore`: [explore.md](explore.md)."""
 
+OVERALL_NOTE = """\
+Also the options of `direct` that the paper leaves open ([choices.md](choices.md)), and B_parallel 1 and 20 instead of
+5. *mean lead*: over settings, each the mean over its paired seeds; *ahead* and *behind*: beyond the 95% interval, as
+one of twenty comparisons is by chance; *stuck*: seeds that end less than .1 above chance, and in brackets those of
+`direct` among the same."""
+
 TABLE_NOTE = """\
 final: balanced test accuracy with all labels, mean over seeds, the highest in bold; worst seed: the lowest of them.
 area: the mean height of the curve. direct saves: the share of a strategy's labels that `direct` doesn't need to reach

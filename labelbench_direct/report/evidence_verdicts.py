@@ -122,6 +122,29 @@ def verdicts(cases: Sequence[Case]) -> str:
     return markdown(rows)
 
 
+def overall(cases: Sequence[Case]) -> str:
+    """Each strategy, and each option of DIRECT, against it over all settings that have both."""
+    rows = [["", "settings", "seeds", "mean lead", "ahead, level, behind", "most ahead", "most behind",
+             "stuck seeds (direct's)"]]  # fmt: skip
+    for name in dict.fromkeys(name for case in cases for name in case.curves if name != DIRECT):
+        own = [case for case in cases if {name, DIRECT} <= set(case.curves)]
+        leads = [(by, case) for case in own if (by := case.lead(name, DIRECT)) is not None]
+        if not leads:
+            continue
+        counts = _count(own, name, DIRECT)
+        seeds = [len(case.shared(name, DIRECT)) for _, case in leads]
+        stuck = [sum(case.stuck(one, case.shared(name, DIRECT)) for _, case in leads) for one in (name, DIRECT)]
+        ends = [pick(leads, key=lambda pair: pair[0].value) for pick in (max, min)]
+        rows.append([
+            name, str(len(leads)), f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}",
+            f"{np.mean([by.value for by, _ in leads]):+.4f}", ", ".join(str(len(found)) for found in counts.values()),
+            *[f"{by.value:+.3f} [{by.low:+.3f}, {by.high:+.3f}] {case.data}, {case.noise_title} ({case.head})"
+              for by, case in ends],
+            f"{stuck[0]} ({stuck[1]})",
+        ])  # fmt: skip
+    return markdown(rows)
+
+
 def _verdict(case: Case, name: str, other: str) -> str:
     by = case.lead(name, other) if name in case.curves and other in case.curves else None
     return "" if by is None else "ahead" if by.low > 0 else "behind" if by.high < 0 else "level"
