@@ -23,7 +23,7 @@ def check_rows(rows: Floats, highest: Floats) -> int:
     Fills ``highest`` (n,) in float64 with each row's highest score, until there.
     """
     highest[:] = rows.max(axis=1)
-    off = np.abs(rows @ np.ones(rows.shape[1], rows.dtype) - 1)
+    off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
     if rows.min() >= 0 and off.max() <= ROW_SUM_TOLERANCE:  # false for not-a-number, too
         return -1
     return int(np.argmin((rows.min(axis=1) >= 0) & (off <= ROW_SUM_TOLERANCE)))
