@@ -42,7 +42,7 @@ def sort_orders(scores: Floats, highest: Floats, classes: Indices, passes: Modul
     ``highest`` (N,) in float64; 1 everywhere orders by score alone. ``passes``: whose ``fill_keys`` and ``sort_keys``,
     which approximate the gap to the highest score; what they cannot tell apart is put right after them.
     """
-    columns = min(len(classes), 16, max(4, scores.shape[1] // 16))  # more would be faster, in more memory
+    columns = min(len(classes), 16, max(2, scores.shape[1] // 16))  # more would hardly be faster, in more memory
     keys = np.empty((columns + 1, len(scores)), dtype=np.int64)
     for start in range(0, len(classes), columns):
         together = classes[start : start + columns]
