@@ -64,6 +64,7 @@ def draw_leads(cases: Sequence[Case]) -> Figure | None:
                       label=label)  # fmt: skip
     axes.axvline(0, color="#000000", linewidth=1)
     axes.set_yticks(range(len(known)), [f"{case.data}; {case.head}; {case.noise_title}" for case in reversed(known)])
+    axes.set_ylim(-0.7, len(known) - 0.3)
     axes.set_xlabel("Lead over direct, 95% by paired seeds")
     axes.grid(axis="x", alpha=0.25, linewidth=0.5)
     figure.legend(loc="outside lower center", ncols=len(_NAMES))
