@@ -10,6 +10,7 @@ from typing import get_args
 
 from labelbench_direct.commands.running import (
     Commands,
+    add_command,
     add_engine,
     check_folder,
     chosen_engine,
@@ -49,13 +50,9 @@ examples:
 
 def add_compare(commands: Commands) -> None:
     """Add the command to those of ``labelbench-direct``."""
-    parser = commands.add_parser(
-        "compare",
-        help="compare strategies on real images, on this machine or on many",
-        description=_COMPARE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        commands, "compare", _compare, "compare strategies on real images, on this machine or on many", _COMPARE
     )
-    parser.set_defaults(command=_compare)
     default = Experiment()
     what = parser.add_argument_group("what to compare")
     add = what.add_argument

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labelbench_direct.commands.running import (
     Commands,
+    add_command,
     add_engine,
     check_folder,
     chosen_engine,
@@ -37,13 +38,13 @@ examples:
 
 def add_evidence(commands: Commands) -> None:
     """Add the command to those of ``labelbench-direct``."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "evidence",
-        help="run the project's own experiments and write the page of what they show",
-        description=_EVIDENCE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _evidence,
+        "run the project's own experiments and write the page of what they show",
+        _EVIDENCE,
     )
-    parser.set_defaults(command=_evidence)
     add = parser.add_argument
     add("--experiments", type=Path, default=Path("configs/evidence"), metavar="FOLDER",
         help="of experiment files (default: %(default)s)")  # fmt: skip

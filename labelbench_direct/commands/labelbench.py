@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from labelbench_direct.commands.running import Commands
+from labelbench_direct.commands.running import Commands, add_command
 from labelbench_direct.hosts.labelbench import checkout, doctor
 from labelbench_direct.hosts.labelbench.launch import launch
 
@@ -25,13 +25,9 @@ example:
 
 def add_labelbench(commands: Commands) -> None:
     """Add the commands to those of ``labelbench-direct``."""
-    parser = commands.add_parser(
-        "labelbench",
-        help="run LabelBench's own programs with this package in them",
-        description=_LABELBENCH,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        commands, "labelbench", _labelbench, "run LabelBench's own programs with this package in them", _LABELBENCH
     )
-    parser.set_defaults(command=_labelbench)
     add = parser.add_argument
     add("--device", choices=("cpu", "cuda"), help="cpu: nothing calls CUDA, for smoke tests and laptops")
     add("--wandb", choices=("online", "offline", "disabled"), help="offline and disabled need no account")

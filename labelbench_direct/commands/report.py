@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from labelbench_direct.commands.running import Commands, check_folder
+from labelbench_direct.commands.running import Commands, add_command, check_folder
 from labelbench_direct.hosts.metrics import BALANCED_TEST
 from labelbench_direct.report.metrics import Better
 from labelbench_direct.report.write import write_report
@@ -24,13 +24,7 @@ examples:
 
 def add_report(commands: Commands) -> None:
     """Add the command to those of ``labelbench-direct``."""
-    parser = commands.add_parser(
-        "report",
-        help="draw what results show: a page, pictures, numbers",
-        description=_REPORT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=_report)
+    parser = add_command(commands, "report", _report, "draw what results show: a page, pictures, numbers", _REPORT)
     add = parser.add_argument
     add("results", type=Path, nargs="+", metavar="RESULTS")
     add("--output", type=Path, default=Path("report"), help="folder for the report (default: report)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +20,17 @@ from labelbench_direct.hosts.labelbench import checkout
 from labelbench_direct.hosts.labelbench.launch import environment
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], text: str, description: str
+) -> argparse.ArgumentParser:
+    """One more command, with its description as it is laid out; ``text``: what it does, in a line."""
+    parser = commands.add_parser(
+        name, help=text, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(command=run)
+    return parser
 
 
 def check_folder(folder: Path) -> None:

@@ -26,7 +26,7 @@ torch's `cross_entropy` weights it.""",
     "linear head, examples weighted": """\
 The same, all of an example's loss weighted by the class of its own label.""",
     "MLP head": """\
-One hidden layer of 256 units, 300 steps of Adam, the loss as torch weights it. Fewer seeds and strategies.""",
+One hidden layer of 256 units, 300 steps of Adam, the loss as torch weights it. Fewer strategies.""",
 }
 
 CLEAN_LINEAR = """\
