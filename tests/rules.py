@@ -53,8 +53,9 @@ def galaxy(probabilities, labeled, annotate, budget, rng, cuts):
 
 
 def direct_explore(probabilities, labeled, annotate, budget, parallel, rng, options, explore):
-    """Batches drawn from the whole pool until their share is used, which falls with every class that gets a label; then
-    DIRECT, whose searches fade. Draws what the strategy draws: at once the most examples that may explore.
+    """Batches drawn from the whole pool until their share is used, which falls with every class that can be told from
+    another by its labels; then DIRECT, whose searches fade. Draws what the strategy draws: at once the most examples
+    that may explore.
     """
     num_classes = len(probabilities[0])
     labels, queries = dict(labeled), []
@@ -65,8 +66,9 @@ def direct_explore(probabilities, labeled, annotate, budget, parallel, rng, opti
     unlabeled = [index for index in range(len(probabilities)) if index not in labels]
     drawn = rng.choice(unlabeled, size=budget, replace=False).tolist()
     while True:
-        unnamed = sum(k not in labels.values() for k in range(num_classes))
-        left = round(budget * (explore + (1 - explore) * unnamed / num_classes)) - len(queries)
+        named = set(labels.values())
+        unknown = sum(k not in named or not named - {k} for k in range(num_classes))
+        left = round(budget * (explore + (1 - explore) * unknown / num_classes)) - len(queries)
         if left <= 0:
             break
         for index in drawn[len(queries) :][: min(left, parallel)]:

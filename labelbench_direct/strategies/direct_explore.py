@@ -17,7 +17,8 @@ from labelbench_direct.strategies.direct import DirectStrategy
 class DirectExploreStrategy(DirectStrategy):
     """Explore the whole pool, then let ``direct`` spend what is left, with searches that fade as labels come.
 
-    B the budget, L the labels so far, u the number of classes that no label names by now, e the share ``explore``:
+    B the budget, L the labels so far, u the number of classes that cannot be searched for yet, because no label
+    names them or none names another, e the share ``explore``:
 
     1. annotate unlabeled examples, drawn uniformly, ``B1`` at a time, until they are B (e + (1 - e) u / K), rounded;
     2. ``direct`` with the rest of B, a class's search getting at most B^2 / (2 K L) labels, rounded down.
@@ -67,8 +68,9 @@ class DirectExploreStrategy(DirectStrategy):
         is_named = np.isin(np.arange(num_classes), pool.labels)
         labels = np.zeros(0, dtype=np.int64)
         while True:
-            unnamed = np.count_nonzero(~is_named) / num_classes
-            batch = drawn[len(labels) : round(budget * (share + (1 - share) * unnamed))][: self._parallel]
+            named = np.count_nonzero(is_named)
+            unknown = 1 if named < 2 else 1 - named / num_classes  # of one class alone there is no threshold either
+            batch = drawn[len(labels) : round(budget * (share + (1 - share) * unknown))][: self._parallel]
             if len(batch) == 0:
                 return drawn[: len(labels)], labels
             answers = annotator(batch)

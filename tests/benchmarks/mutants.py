@@ -139,6 +139,7 @@ MUTANTS = [  # law, file, expression, replacement, tests that must fail
     ("similar: nobody outside gains more", "strategies/similar.py", "if bounds[rows[best]] < least:", "if False:",
      "test_similar"),
     ("similar: rare classes", "strategies/similar.py", "< len(labels)", "> len(labels)", "rare_examples"),
+    ("direct_explore: one class alone", "strategies/direct_explore.py", "named < 2", "named < 1", "test_direct_explore"),
     ("bait: remove the oldest", "strategies/fisher.py", "identity - v_cross[0]", "identity + v_cross[0]", "test_bait"),
     ("bait: keep the inverse", "strategies/fisher.py", "self._inverse +=", "self._inverse -=", "test_bait"),
     ("bait: keep the product", "strategies/fisher.py", "self._product +=", "self._product -=", "test_bait"),
