@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+LONGEST = 300
+"""Seconds: tests that take longer don't end. One mutant's take ten to sixty."""
 MUTANTS = [  # law, file, expression, replacement, tests that must fail
     ("order: descending margin", "core/passes.py", "np.subtract(highest[block], rows[block].T[columns]",
      "np.subtract(1 - highest[block], -rows[block].T[columns]",
@@ -157,9 +159,15 @@ def survives(copy: Path, file: str, expression: str, replacement: str, tests: st
     mutated.write_text(text.replace(expression, replacement), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", tests, "tests"]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-    mutated.write_text(text, encoding="utf-8")
-    os.utime(mutated, ns=(times.st_atime_ns, times.st_mtime_ns))  # what numba compiled of it serves on
+    try:
+        result = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:  # as when an example is asked for again and again, which is noticed
+        return False
+    finally:
+        mutated.write_text(text, encoding="utf-8")
+        os.utime(mutated, ns=(times.st_atime_ns, times.st_mtime_ns))  # what numba compiled of it serves on
     if result.returncode > 1:  # below 0: a mutant of what is compiled has crashed, and was noticed
         raise RuntimeError(f"pytest ended with {result.returncode}:\n{result.stdout}{result.stderr}")
     return result.returncode == 0
