@@ -46,7 +46,7 @@ def sort_orders(scores: Floats, highest: Floats, classes: Indices, passes: Modul
     keys = np.empty((columns + 1, len(scores)), dtype=np.int64)
     for start in range(0, len(classes), columns):
         together = classes[start : start + columns]
-        _fill(keys[: len(together)], scores, highest, together, passes)
+        _fill_keys(scores, highest, together, keys[: len(together)], passes)
         for k, key, order in zip(together.tolist(), keys, orders[start:], strict=False):
             score, spare = scores[:, k], keys[-1]
             alike = passes.sort_keys(key, spare, order)
@@ -62,7 +62,7 @@ sorted by gap.
 """
 
 
-def _fill(keys: Indices, scores: Floats, highest: Floats, classes: Indices, passes: ModuleType) -> None:
+def _fill_keys(scores: Floats, highest: Floats, classes: Indices, keys: Indices, passes: ModuleType) -> None:
     """``fill_keys``, in blocks of rows where the scores are not as it reads them."""
     if isinstance(scores, np.ndarray) and scores.dtype != np.float16:
         passes.fill_keys(scores, highest, classes, keys)

@@ -70,9 +70,10 @@ class Case:
         leads = pair[0].metrics[METRIC].mean(axis=1) - pair[1].metrics[METRIC].mean(axis=1)
         return t_interval(np.where(abs(leads) < EQUAL, 0, leads))
 
-    def shared(self, name: str, other: str) -> list[int]:
+    def shared(self, name: str, other: str) -> tuple[int, ...]:
         """The seeds that two strategies have."""
-        return [seed for seed in self.curves[name].seeds if seed in self.curves[other].seeds]
+        pair = paired(self.curves[name], self.curves[other])
+        return () if pair is None else pair[0].seeds
 
     def stuck(self, name: str, seeds: Sequence[int]) -> int:
         """How many of these seeds end hardly better than by chance, 1/K: less than .1 above it."""

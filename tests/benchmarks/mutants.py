@@ -150,8 +150,8 @@ MUTANTS = [  # law, file, expression, replacement, tests that must fail
 ]  # fmt: skip
 
 
-def survives(copy: Path, file: str, expression: str, replacement: str, tests: str) -> bool:
-    """Whether the tests named still pass on the copy of the project while the expression is replaced."""
+def fate(copy: Path, file: str, expression: str, replacement: str, tests: str) -> str:
+    """What the tests named say of the copy of the project while the expression is replaced."""
     mutated = copy / "labelbench_direct" / file
     text, times = mutated.read_text(encoding="utf-8"), mutated.stat()
     if text.count(expression) != 1:
@@ -163,14 +163,14 @@ def survives(copy: Path, file: str, expression: str, replacement: str, tests: st
         result = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST
         )
-    except subprocess.TimeoutExpired:  # as when an example is asked for again and again, which is noticed
-        return False
+    except subprocess.TimeoutExpired:  # as when an example is asked for again and again
+        return "no end"
     finally:
         mutated.write_text(text, encoding="utf-8")
         os.utime(mutated, ns=(times.st_atime_ns, times.st_mtime_ns))  # what numba compiled of it serves on
     if result.returncode > 1:  # below 0: a mutant of what is compiled has crashed, and was noticed
         raise RuntimeError(f"pytest ended with {result.returncode}:\n{result.stdout}{result.stderr}")
-    return result.returncode == 0
+    return "caught" if result.returncode else "SURVIVED"
 
 
 def main() -> int:
@@ -183,9 +183,9 @@ def main() -> int:
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, copy / part, ignore=ignore) if source.is_dir() else shutil.copy2(source, copy)
         for law, *mutant in some:
-            alive = survives(copy, *mutant)
-            survivors += alive
-            print(f"{'SURVIVED' if alive else 'caught':10}{law}", flush=True)
+            became = fate(copy, *mutant)
+            survivors += became == "SURVIVED"
+            print(f"{became:10}{law}", flush=True)
     print(f"{len(some) - survivors} of {len(some)} mutants caught")
     return int(survivors > 0)
 
