@@ -59,10 +59,8 @@ def direct_explore(probabilities, labeled, annotate, budget, parallel, rng, opti
     """
     num_classes = len(probabilities[0])
     labels, queries = dict(labeled), []
-    most = budget * budget // (2 * num_classes * max(1, len(labeled)))
-    if options.min_budget_per_class is not None:
-        most = min(most, options.min_budget_per_class)
-    options = replace(options, min_budget_per_class=most)
+    if options.min_budget_per_class is None:
+        options = replace(options, min_budget_per_class=budget * budget // (2 * num_classes * max(1, len(labeled))))
     unlabeled = [index for index in range(len(probabilities)) if index not in labels]
     drawn = rng.choice(unlabeled, size=budget, replace=False).tolist()
     while True:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from labelbench_direct.core.options import Options
 from labelbench_direct.core.types import Indices
 from labelbench_direct.labelbench import Annotator, Dataset
 from labelbench_direct.session import DirectSession
@@ -24,7 +25,7 @@ class DirectExploreStrategy(DirectStrategy):
     2. ``direct`` with the rest of B, a class's search getting at most B^2 / (2 K L) labels, rounded down.
 
     Configuration: ``explore``, 0 to 1 (default 1 / (2 K), what ``direct`` gives to one class's search), and all of
-    ``direct``'s. docs/strategies.md says why.
+    ``direct``'s, ``min_budget_per_class`` instead of the bound in step 2. docs/strategies.md says why.
     """
 
     strategy_name = "direct_explore"
@@ -48,15 +49,16 @@ class DirectExploreStrategy(DirectStrategy):
             budget=budget - len(explored),
             parallel=self._parallel,
             rng=rng,
-            options=replace(self._options, min_budget_per_class=self._search_budget(pool, budget)),
+            options=self._fading(pool, budget),
         )
         return np.concatenate([explored, ask_annotators(session, annotator)])
 
-    def _search_budget(self, pool: PoolState, budget: int) -> int:
-        """The most labels that the search of a class gets."""
-        fading: int = budget * budget // (2 * pool.probabilities.shape[1] * max(1, len(pool.labeled)))
-        stated = self._options.min_budget_per_class
-        return fading if stated is None else min(fading, stated)
+    def _fading(self, pool: PoolState, budget: int) -> Options:
+        """The options, with the most labels that a class's search gets."""
+        if self._options.min_budget_per_class is not None:
+            return self._options
+        bound = budget * budget // (2 * pool.probabilities.shape[1] * max(1, len(pool.labeled)))
+        return replace(self._options, min_budget_per_class=bound)
 
     def _explored(
         self, pool: PoolState, budget: int, rng: np.random.Generator, annotator: Annotator
