@@ -131,19 +131,23 @@ def test_all_settings_together_are_those_of_the_lines(finished, tmp_path):
         ("margin", "margin", None, (0,)),
     )
     for name, strategy, parallel, noises in rows:
-        leads, stuck, direct_stuck = [], 0, 0
+        leads, stuck, direct_stuck, below, direct_below = [], 0, 0, 0, 0
         for noise in noises:
             pairs = [(curves[strategy, parallel, noise, seed], curves["direct", 5, noise, seed]) for seed in range(3)]
             leads.append(sum(sum(own) - sum(direct) for own, direct in pairs) / 9)
             stuck += sum(own[-1] < 1 / 3 + 0.1 for own, _ in pairs)
             direct_stuck += sum(direct[-1] < 1 / 3 + 0.1 for _, direct in pairs)
+            bar = sum(curves["random", None, noise, seed][-1] for seed in range(3)) / 3
+            if noise:
+                below += sum(own[-1] < bar for own, _ in pairs)
+                direct_below += sum(direct[-1] < bar for _, direct in pairs)
         row = next(line for line in text.splitlines() if line.startswith(f"| {name} "))
         cells = [cell.strip() for cell in row.split("|")[2:-1]]
         assert cells[:3] == [str(len(noises)), "3", f"{sum(leads) / len(leads):+.4f}"]
         assert sum(map(int, cells[3].split(", "))) == len(noises)
         assert cells[4].startswith(f"{max(leads):+.3f} [")
         assert cells[5].startswith(f"{min(leads):+.3f} [")
-        assert cells[6] == f"{stuck} ({direct_stuck})"
+        assert cells[6:] == [f"{stuck} ({direct_stuck})", f"{below} ({direct_below})"]
 
 
 def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_path):

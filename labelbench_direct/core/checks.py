@@ -50,22 +50,6 @@ def _refuse_row(number: int, row: Floats) -> None:
     )
 
 
-def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
-    """Outputs of the penultimate layer (N, D): finite, D >= 1, one row for each example."""
-    array = as_array(embeddings, "embeddings")
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"embeddings must have shape (examples, dimensions), got shape {array.shape}")
-    if array.dtype not in (np.float16, np.float32, np.float64):
-        raise TypeError(f"embeddings must be float16, float32 or float64, got {array.dtype}")
-    if len(array) != num_examples:
-        raise ValueError(f"embeddings must have one row for each of {num_examples} examples, got {len(array)} rows")
-    for place, rows in row_blocks(array):
-        if not (rows.min() > -np.inf and rows.max() < np.inf):  # false for not-a-number, too
-            row, column = np.argwhere(~np.isfinite(rows))[0]
-            raise ValueError(f"embeddings must be finite, row {place.start + row} has {rows[row, column]}")
-    return array
-
-
 def check_not_one_hot(scores: Scores) -> None:
     """Thresholds need graded scores: a pool of several examples must not be all zeros and ones."""
     if len(scores.array) == 1 or (scores.highest < 1).any():

@@ -75,10 +75,10 @@ class Case:
         pair = paired(self.curves[name], self.curves[other])
         return () if pair is None else pair[0].seeds
 
-    def stuck(self, name: str, seeds: Sequence[int]) -> int:
-        """How many of these seeds end hardly better than by chance, 1/K: less than .1 above it."""
+    def below(self, bar: float, name: str, seeds: Sequence[int]) -> int:
+        """How many of these seeds end below the bar."""
         finals = dict(zip(self.curves[name].seeds, self.final(name).tolist(), strict=True))
-        return sum(finals[seed] < 1 / len(self.counts) + 0.1 for seed in seeds)
+        return sum(finals[seed] < bar for seed in seeds)
 
     def best(self) -> list[str]:
         """The strategy with the highest mean over the rounds, then those that are not beyond doubt below it; of those

@@ -40,8 +40,8 @@ for `direct_explore`: [explore.md](explore.md)."""
 OVERALL_NOTE = """\
 Also the options of `direct` that the paper leaves open ([choices.md](choices.md)), and B_parallel 1 and 20 instead of
 5. *mean lead*: over settings, each the mean over its paired seeds; *ahead* and *behind*: beyond the 95% interval, as
-one of twenty comparisons is by chance; *stuck*: seeds that end less than .1 above chance, and in brackets those of
-`direct` among the same."""
+one of twenty comparisons is by chance; *stuck*: seeds that end less than .1 above chance; *below random*: seeds that,
+where labels are wrong, end below random sampling's mean; in brackets those of `direct` among the same."""
 
 TABLE_NOTE = """\
 final: balanced test accuracy with all labels, mean over seeds, the highest in bold; worst seed: the lowest of them.

@@ -16,6 +16,7 @@ EXPLORE = "direct_explore"
 _MAIN = (DIRECT, EXPLORE, "random", "margin", "galaxy")
 _SAVING = ("cifar10_k3", "cifar10_k2_rare")  # the experiments of which labels saved are a goal
 _MOST_NAMED = 3
+_NEAR_CHANCE = 0.1
 
 
 def maps(cases: Sequence[Case]) -> list[str]:
@@ -125,7 +126,7 @@ def verdicts(cases: Sequence[Case]) -> str:
 def overall(cases: Sequence[Case]) -> str:
     """Each strategy, and each option of DIRECT, against it over all settings that have both."""
     rows = [["", "settings", "seeds", "mean lead", "ahead, level, behind", "most ahead", "most behind",
-             "stuck seeds (direct's)"]]  # fmt: skip
+             "stuck (direct's)", "below random (direct's)"]]  # fmt: skip
     for name in dict.fromkeys(name for case in cases for name in case.curves if name != DIRECT):
         own = [case for case in cases if {name, DIRECT} <= set(case.curves)]
         leads = [(by, case) for case in own if (by := case.lead(name, DIRECT)) is not None]
@@ -133,16 +134,24 @@ def overall(cases: Sequence[Case]) -> str:
             continue
         counts = _count(own, name, DIRECT)
         seeds = [len(case.shared(name, DIRECT)) for _, case in leads]
-        stuck = [sum(case.stuck(one, case.shared(name, DIRECT)) for _, case in leads) for one in (name, DIRECT)]
         ends = [pick(leads, key=lambda pair: pair[0].value) for pick in (max, min)]
+        chance = [(case, 1 / len(case.counts) + _NEAR_CHANCE) for _, case in leads]
+        random = [(case, float(case.final("random").mean())) for _, case in leads
+                  if case.is_noisy and "random" in case.curves]  # fmt: skip
         rows.append([
             name, str(len(leads)), f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}",
             f"{np.mean([by.value for by, _ in leads]):+.4f}", ", ".join(str(len(found)) for found in counts.values()),
             *[f"{by.value:+.3f} [{by.low:+.3f}, {by.high:+.3f}] {case.data}, {case.noise_title} ({case.head})"
               for by, case in ends],
-            f"{stuck[0]} ({stuck[1]})",
+            *[_seeds_below(bars, name) for bars in (chance, random)],
         ])  # fmt: skip
     return markdown(rows)
+
+
+def _seeds_below(bars: Sequence[tuple[Case, float]], name: str) -> str:
+    """How many seeds end below the bar of their setting, and in brackets how many of ``direct``'s."""
+    own, direct = (sum(case.below(bar, one, case.shared(name, DIRECT)) for case, bar in bars) for one in (name, DIRECT))
+    return f"{own} ({direct})"
 
 
 def _verdict(case: Case, name: str, other: str) -> str:
@@ -202,9 +211,9 @@ def _is_best(case: Case) -> str:
 
 
 def _worst_seed(case: Case) -> str:
-    bar, finals = case.final("random").mean(), case.final(EXPLORE)
-    below = int((finals < bar).sum())
-    return f"{case.data}, {case.noise_title} ({case.head}): {below} of {len(finals)} seeds" if below else ""
+    seeds = case.curves[EXPLORE].seeds
+    below = case.below(float(case.final("random").mean()), EXPLORE, seeds)
+    return f"{case.data}, {case.noise_title} ({case.head}): {below} of {len(seeds)} seeds" if below else ""
 
 
 def _saves(case: Case) -> str:

@@ -10,12 +10,11 @@ import numpy as np
 
 from labelbench_direct.core.checks import (
     check_budget,
-    check_embeddings,
     check_indices,
     check_labels,
     check_probabilities,
 )
-from labelbench_direct.core.scores import Scores, row_blocks
+from labelbench_direct.core.scores import Scores, as_array, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.labelbench import (
     ALInput,
@@ -108,6 +107,22 @@ def ask_annotators(session: Session, annotator: Annotator) -> Indices:
         indices = session.ask()
         session.tell(indices, annotator(indices))
     return np.fromiter(session.told, dtype=np.int64)
+
+
+def check_embeddings(embeddings: Any, num_examples: int) -> Floats:
+    """Outputs of the penultimate layer (N, D): finite, D >= 1, one row for each example."""
+    array = as_array(embeddings, "embeddings")
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"embeddings must have shape (examples, dimensions), got shape {array.shape}")
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise TypeError(f"embeddings must be float16, float32 or float64, got {array.dtype}")
+    if len(array) != num_examples:
+        raise ValueError(f"embeddings must have one row for each of {num_examples} examples, got {len(array)} rows")
+    for place, rows in row_blocks(array):
+        if not (rows.min() > -np.inf and rows.max() < np.inf):  # false for not-a-number, too
+            row, column = np.argwhere(~np.isfinite(rows))[0]
+            raise ValueError(f"embeddings must be finite, row {place.start + row} has {rows[row, column]}")
+    return array
 
 
 def unit_scale(embeddings: Floats) -> float:
