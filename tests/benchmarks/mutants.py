@@ -146,7 +146,7 @@ MUTANTS = [  # law, file, expression, replacement, tests that must fail
     ("bait: keep the inverse", "strategies/fisher.py", "self._inverse +=", "self._inverse -=", "test_bait"),
     ("bait: keep the product", "strategies/fisher.py", "self._product +=", "self._product -=", "test_bait"),
     ("bait: in the embeddings' unit", "strategies/bait.py", "(rows - mean) * scale\n", "rows - mean\n", "unit_of"),
-    ("embeddings: finite", "core/checks.py", "rows.min() > -np.inf and rows.max() < np.inf", "True", "not_finite"),
+    ("embeddings: finite", "strategies/base.py", "rows.min() > -np.inf and rows.max() < np.inf", "True", "not_finite"),
 ]  # fmt: skip
 
 
