@@ -65,9 +65,8 @@ def cut_of(positions: Indices, is_class: Mask, size: int) -> Cut:
     """The cut by labels at these positions of a class's order."""
     along = np.argsort(positions)
     line = OneVsRest(positions[along], np.where(is_class[along], 1, -1), size)
-    best = np.flatnonzero(line.losses == line.losses.min())
-    low, high = line.lowest_thresholds[best[0]], line.highest_thresholds[best[-1]]
-    return Cut(int(low), int(high), int(line.losses.min()), int(np.count_nonzero(is_class)), size)
+    lowest, highest = line.best_steps
+    return Cut(int(lowest[0]), int(highest[-1]), int(line.losses.min()), int(np.count_nonzero(is_class)), size)
 
 
 def suspicions(scores: Floats, labels: Mapping[int, int]) -> list[Suspicion]:

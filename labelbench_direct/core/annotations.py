@@ -23,10 +23,9 @@ class Annotations:
     """
 
     def __init__(self, indices: Indices, labels: Indices, budget: int, num_examples: int) -> None:
-        self._count = self._count_at_start = len(indices)
-        self._budget = budget
+        self._count = len(indices)
         self._indices = np.concatenate([np.sort(indices), np.empty(budget, dtype=np.int64)])
-        self._without_label: dict[int, None] = {}
+        self._without_label: set[int] = set()
         self.label_of = np.full(num_examples, UNLABELED, dtype=np.int32)
         """(N,) the label of each example, or ``UNLABELED``, ``OPEN`` or ``OUT``."""
         self.label_of[indices] = labels
@@ -42,10 +41,6 @@ class Annotations:
         return self._indices[: self._count]
 
     @property
-    def labels(self) -> Indices:
-        return self.label_of[self.indices].astype(np.int64)
-
-    @property
     def without_label(self) -> Indices:
         """The examples that are open or out."""
         return np.array(list(self._without_label), dtype=np.int64)
@@ -58,12 +53,12 @@ class Annotations:
     def room(self) -> int:
         """How many more labels are to be asked for: what is left of the budget, or of the pool."""
         num_open = int(np.count_nonzero(self.label_of[self.without_label] == OPEN))
-        return max(0, min(self._budget - (self._count - self._count_at_start) - num_open, self.num_unlabeled))
+        return max(0, min(len(self._indices) - self._count - num_open, self.num_unlabeled))
 
     def add(self, indices: Indices, labels: Indices) -> None:
         """Labels of examples that had none."""
         if self._without_label:
-            self._set_apart(indices, UNLABELED)
+            self.mark(indices, UNLABELED)
         stop = self._count + len(indices)
         self._indices[self._count : stop] = indices
         self.label_of[indices] = labels
@@ -76,16 +71,11 @@ class Annotations:
     def mark(self, indices: Indices, state: int) -> None:
         """Make examples that have no label ``OPEN``, ``OUT`` or ``UNLABELED``."""
         self.label_of[indices] = state
-        self._set_apart(indices, state)
+        change = self._without_label.difference_update if state == UNLABELED else self._without_label.update
+        change(indices.tolist())
+        self.revision += 1
 
     def correct(self, indices: Indices, labels: Indices) -> None:
         """Other labels for examples that have one."""
         self.label_of[indices] = labels
-        self.revision += 1
-
-    def _set_apart(self, indices: Indices, state: int) -> None:
-        for index in indices.tolist():
-            self._without_label.pop(index, None)
-        if state != UNLABELED:
-            self._without_label.update(dict.fromkeys(indices.tolist()))
         self.revision += 1

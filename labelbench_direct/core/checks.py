@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelbench_direct.core.engine import blocks, engine_for
+from labelbench_direct.core.engine import engine_for
+from labelbench_direct.core.passes import plain
 from labelbench_direct.core.scores import Scores, as_array, on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 
@@ -29,8 +30,9 @@ def check_probabilities(probabilities: Any) -> Scores:
         raise ValueError(f"probabilities need at least 2 classes (columns), got shape {array.shape}")
     highest, engine = np.empty(len(array)), engine_for(array.shape)
 
-    def check(part: range) -> None:
-        for place, rows in blocks(array, part, engine):
+    def check(part: slice) -> None:
+        for place, block in row_blocks(array, part):
+            rows = plain(block)
             bad = engine.passes.check_rows(rows, highest[place])
             if bad >= 0:
                 _refuse_row(place.start + bad, rows[bad])
@@ -54,23 +56,19 @@ def check_not_one_hot(scores: Scores) -> None:
     """Thresholds need graded scores: a pool of several examples must not be all zeros and ones."""
     if len(scores.array) == 1 or (scores.highest < 1).any():
         return
-    for _, rows in row_blocks(scores.array):
-        if ((rows > 0) & (rows < 1)).any():
-            return
-    raise ValueError(
-        "probabilities are one-hot: every margin is 0 or -1, so no threshold separates anything; "
-        "pass the classifier's softmax scores"
-    )
+    if not any(((rows > 0) & (rows < 1)).any() for _, rows in row_blocks(scores.array)):
+        raise ValueError(
+            "probabilities are one-hot: every margin is 0 or -1, so no threshold separates anything; "
+            "pass the classifier's softmax scores"
+        )
 
 
 def check_integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
     """A one-dimensional array of integers, as a new int64 array."""
     array = np.asarray(values)
-    if array.size == 0 and array.ndim == 1:
-        return np.zeros(0, dtype=np.int64)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
-    if array.dtype.kind not in "iu":
+    if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got {array.dtype}")
     return array.astype(np.int64)
 
@@ -82,9 +80,9 @@ def check_indices(indices: ArrayLike, num_examples: int, name: str = "indices") 
     if np.count_nonzero(outside):
         raise ValueError(f"{name} must be in 0..{num_examples - 1} (the pool), got {array[outside][0]}")
     ascending = np.sort(array)
-    if (ascending[1:] == ascending[:-1]).any():
-        values, counts = np.unique(array, return_counts=True)
-        raise ValueError(f"{name} must be distinct, {values[counts > 1][0]} is there {counts[counts > 1][0]} times")
+    again = ascending[1:][ascending[1:] == ascending[:-1]]
+    if len(again):
+        raise ValueError(f"{name} must be distinct, {again[0]} is there {np.count_nonzero(array == again[0])} times")
     return array
 
 

@@ -66,8 +66,6 @@ class ClassLine:
         """
         inside = self.one_vs_rest.part(space.low, space.high)
         count = min(count, inside.num_unlabeled)
-        if count == 0:
-            return np.zeros(0, dtype=np.int64)
         if count == 1:  # several times faster
             ranks = np.array([rng.integers(inside.num_unlabeled)])
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Literal
 
 import numpy as np
@@ -82,21 +82,18 @@ def direct(
 
 def _side_by_side(searches: list[Iterator[Indices]], known: Annotations) -> Iterator[Indices]:
     """One batch of each, all at once, until the last is done."""
-    while searches:
-        batches = []
-        for search in list(searches):
-            batch = next(search, None)
-            if batch is None:
-                searches.remove(search)
-            else:
-                known.mark(batch, OPEN)  # so that the next one doesn't ask for the same
-                batches.append(batch)
-        if batches:
-            yield np.concatenate(batches)
+
+    def marked(search: Iterator[Indices]) -> Iterator[Indices]:
+        for batch in search:
+            known.mark(batch, OPEN)  # so that the next one doesn't ask for the same
+            yield batch
+
+    for batches in zip_longest(*map(marked, searches), fillvalue=np.zeros(0, dtype=np.int64)):
+        yield np.concatenate(batches)
 
 
 def _tie(tie: ThresholdTie, known: Annotations, k: int) -> Tie:
     """Which end of equally good thresholds; section 4.1's rule depends on whether the class is the minority."""
     if tie != "minority":
         return tie
-    return "highest" if 2 * np.count_nonzero(known.labels == k) < len(known) else "lowest"
+    return "highest" if 2 * np.count_nonzero(known.label_of[known.indices] == k) < len(known) else "lowest"

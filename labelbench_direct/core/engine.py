@@ -7,17 +7,12 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
-from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
-import numpy as np
-
 from labelbench_direct.core import passes
 from labelbench_direct.core.class_line import ClassLine
-from labelbench_direct.core.scores import row_blocks
-from labelbench_direct.core.types import Floats
 
 WORTH_COMPILING = 2**20
 """With fewer scores numpy is done before compiled code is loaded."""
@@ -49,15 +44,3 @@ def _compiled_if_possible() -> Engine:
         if not (isinstance(error, ModuleNotFoundError) and error.name in ("numba", "labelbench_direct.core.compiled")):
             warnings.warn(f"numba cannot compile here, so numpy does it, slower: {error}", stacklevel=2)
         return NUMPY
-
-
-def blocks(array: Floats, part: range, engine: Engine) -> Iterator[tuple[slice, Floats]]:
-    """The rows of a part as the passes read them, with their place: in blocks, but whole for what is compiled, where
-    memory holds them as they are read.
-    """
-    is_plain = isinstance(array, np.ndarray) and array.flags.c_contiguous and array.dtype != np.float16
-    if is_plain and engine.passes is not passes:
-        yield slice(part.start, part.stop), array[part.start : part.stop]
-    else:
-        for place, rows in row_blocks(array, part):
-            yield place, passes.plain(rows)

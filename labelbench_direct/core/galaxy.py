@@ -50,7 +50,7 @@ def galaxy(orders: PoolOrders, known: Annotations, rng: np.random.Generator, cut
         return LinearGraph(orders.order(k), k, known, both_kinds=cuts == "all")
 
     if known.room > num_graphs:  # most classes will be drawn
-        with ThreadPoolExecutor(_WORKERS) as executor:
+        with ThreadPoolExecutor(2) as executor:  # sorting an order, each takes several arrays of N numbers
             graphs.update(enumerate(executor.map(graph_of, range(num_graphs))))
     while True:
         if known.room == 0:
@@ -59,7 +59,7 @@ def galaxy(orders: PoolOrders, known: Annotations, rng: np.random.Generator, cut
         if revision != known.revision:
             graphs.clear()
             revision = known.revision
-        k = int(rng.integers(num_graphs)) if num_graphs > 1 else 0
+        k = int(rng.integers(num_graphs))
         graph = graphs[k] if k in graphs else graphs.setdefault(k, graph_of(k))
         graph.update()
         position = graph.middle_of_shortest_path()  # rule 1
@@ -68,6 +68,3 @@ def galaxy(orders: PoolOrders, known: Annotations, rng: np.random.Generator, cut
         if position is None:  # rule 3
             position = graph.unlabeled_position(int(rng.integers(known.num_unlabeled)))
         yield np.array([graph.index_at(position)])
-
-
-_WORKERS = 2  # while it sorts an order, each takes several arrays of N numbers

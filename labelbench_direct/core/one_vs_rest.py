@@ -33,20 +33,14 @@ class OneVsRest:
     @cached_property
     def losses(self) -> Indices:
         """(A+1,): the loss of the thresholds with j taken examples before them, j = 0..A."""
-        losses = np.empty(len(self.votes) + 1, dtype=np.int64)
-        losses[0] = np.count_nonzero(self.votes > 0)
-        np.subtract(losses[0], np.cumsum(self.votes), out=losses[1:])
+        losses: Indices = np.count_nonzero(self.votes > 0) - np.cumsum(np.concatenate(([0], self.votes)))
         return losses
 
     @property
-    def lowest_thresholds(self) -> Indices:
-        """(A+1,): the lowest threshold of each step of ``losses``. Its highest is the next taken position."""
-        return np.concatenate(([0], self.positions + 1))
-
-    @property
-    def highest_thresholds(self) -> Indices:
-        """(A+1,): the highest threshold of each step of ``losses``."""
-        return np.append(self.positions, self.size)
+    def best_steps(self) -> tuple[Indices, Indices]:
+        """The lowest threshold of each step of least loss, and the highest: the next taken position."""
+        best = self.losses == self.losses.min()
+        return np.concatenate(([0], self.positions + 1))[best], np.concatenate((self.positions, [self.size]))[best]
 
     def loss(self, thresholds: Indices | int) -> Indices:
         """L(t) = #{annotated i < t, not the class} + #{annotated i >= t, the class} (section 4.1)."""
@@ -63,10 +57,6 @@ class OneVsRest:
         """The number of positions that are not taken."""
         return self.size - len(self.positions)
 
-    def unlabeled_before(self, threshold: int) -> int:
-        """The number of positions before a threshold that are not taken."""
-        return threshold - int(self.positions.searchsorted(threshold))
-
     def unlabeled_positions(self, ranks: Indices) -> Indices:
         """The positions of the unlabeled examples with these ranks (0 = the first unlabeled one along the order)."""
         unlabeled_before_taken = self.positions - np.arange(len(self.positions))
@@ -78,8 +68,7 @@ class OneVsRest:
         Ties are the rule, the loss being a staircase: ``half`` takes the one nearest to N/2, of two equally near ones
         the lower (Algorithm 2).
         """
-        best = self.losses == self.losses.min()
-        lowest, highest = self.lowest_thresholds[best], self.highest_thresholds[best]
+        lowest, highest = self.best_steps
         if tie == "half":
             nearest = np.clip(self.size // 2, lowest, highest)
             return int(nearest[np.argmin(np.abs(2 * nearest - self.size))])
@@ -90,8 +79,6 @@ class OneVsRest:
 
         The positions t - 1 and t are equally near to the threshold t; of equally near ones the lower comes first.
         """
-        here, end = self.unlabeled_before(threshold), self.num_unlabeled
-        below = self.unlabeled_positions(np.arange(here - 1, max(here - count, 0) - 1, -1))
-        above = self.unlabeled_positions(np.arange(here, min(here + count, end)))
-        distances = np.concatenate([threshold - 1 - below, above - threshold])
-        return np.concatenate([below, above])[np.argsort(distances, kind="stable")[:count]]
+        here = self.part(0, threshold).num_unlabeled
+        near = self.unlabeled_positions(np.arange(max(here - count, 0), min(here + count, self.num_unlabeled)))
+        return near[np.argsort(np.abs(near + 0.5 - threshold), kind="stable")[:count]]

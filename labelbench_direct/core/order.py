@@ -14,7 +14,6 @@ from types import ModuleType
 import numpy as np
 
 from labelbench_direct.core.passes import plain
-from labelbench_direct.core.scores import row_blocks
 from labelbench_direct.core.types import Floats, Indices, Order
 
 
@@ -44,11 +43,14 @@ def sort_orders(scores: Floats, highest: Floats, classes: Indices, passes: Modul
     """
     columns = min(len(classes), 16, max(2, scores.shape[1] // 16))  # more would hardly be faster, in more memory
     keys = np.empty((columns + 1, len(scores)), dtype=np.int64)
+    is_plain = isinstance(scores, np.ndarray) and scores.dtype != np.float16  # as ``passes`` read them
     for start in range(0, len(classes), columns):
         together = classes[start : start + columns]
-        _fill_keys(scores, highest, together, keys[: len(together)], passes)
-        for k, key, order in zip(together.tolist(), keys, orders[start:], strict=False):
-            score, spare = scores[:, k], keys[-1]
+        rows = scores if is_plain else plain(scores[:, together])
+        places = together if is_plain else np.arange(len(together))
+        passes.fill_keys(rows, highest, places, keys[: len(together)])
+        for k, key, order in zip(places.tolist(), keys, orders[start:], strict=False):
+            score, spare = rows[:, k], keys[-1]
             alike = passes.sort_keys(key, spare, order)
             if len(alike) > len(order) // _MANY:
                 alike = _sort_by_score_first(key, spare, order, score, highest, passes)
@@ -60,15 +62,6 @@ _MANY = 16
 """With more than this part of the pool alike, as a saturated network's scores are, it is sorted by score before it is
 sorted by gap.
 """
-
-
-def _fill_keys(scores: Floats, highest: Floats, classes: Indices, keys: Indices, passes: ModuleType) -> None:
-    """``fill_keys``, in blocks of rows where the scores are not as it reads them."""
-    if isinstance(scores, np.ndarray) and scores.dtype != np.float16:
-        passes.fill_keys(scores, highest, classes, keys)
-    else:
-        for place, most in row_blocks(highest):
-            passes.fill_keys(plain(scores[place, classes]), most, np.arange(len(classes)), keys[:, place])
 
 
 def _sort_by_score_first(

@@ -11,7 +11,7 @@ from labelbench_direct.core.class_line import ClassLine
 from labelbench_direct.core.engine import engine_for
 from labelbench_direct.core.order import sort_orders
 from labelbench_direct.core.scores import Scores, on_all_cores
-from labelbench_direct.core.types import Order, index_type
+from labelbench_direct.core.types import Order
 
 _MOST_BYTES = 3 * 2**29
 """Of orders that are held."""
@@ -33,8 +33,8 @@ class PoolOrders:
         # With two classes the order is by score alone: by the gap to 1.
         self._highest = scores.highest if self.num_classes > 2 else np.ones(self.num_examples)
         self._engine = engine_for(self._scores.shape)
-        bytes_each = self.num_examples * np.dtype(index_type(self.num_examples)).itemsize
-        self.together = min(self.num_classes, max(1, _MOST_BYTES // bytes_each))
+        self._index = np.dtype(np.int32 if self.num_examples < 2**31 else np.int64)
+        self.together = min(self.num_classes, max(1, _MOST_BYTES // (self.num_examples * self._index.itemsize)))
         """How many orders are held."""
         self._held: dict[int, Order] = {}
 
@@ -54,11 +54,10 @@ class PoolOrders:
 
     def _sort(self, classes: Sequence[int]) -> dict[int, Order]:
         ascending = np.sort(np.array(classes))
-        orders: Order = np.empty((len(classes), self.num_examples), index_type(self.num_examples))
+        orders: Order = np.empty((len(classes), self.num_examples), self._index)
 
-        def sort(part: range) -> None:
-            rows = slice(part.start, part.stop)
-            sort_orders(self._scores, self._highest, ascending[rows], self._engine.passes, orders[rows])
+        def sort(part: slice) -> None:
+            sort_orders(self._scores, self._highest, ascending[part], self._engine.passes, orders[part])
 
         on_all_cores(sort, orders, _WORTH_A_CORE)
         return dict(zip(ascending.tolist(), orders, strict=True))

@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelbench_direct.core.cores import usable_cores
 from labelbench_direct.core.types import Floats
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,11 @@ BLOCK = 1024
 """Rows read at a time: 1,024 x 62 scores stay in the second-level cache."""
 
 
-def row_blocks(array: NDArray[Any], rows: range | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
+def row_blocks(array: NDArray[Any], rows: slice | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Blocks of ``rows`` (all, by default) with their place, so that temporary arrays stay in the cache and never
     reach the input's size.
     """
-    rows = range(len(array)) if rows is None else rows
+    rows = slice(0, len(array)) if rows is None else rows
     for start in range(rows.start, rows.stop, BLOCK):
         place = slice(start, min(start + BLOCK, rows.stop))
         yield place, array[place]
@@ -77,17 +75,14 @@ WORTH_A_CORE = 2**20
 """With fewer scores each, cores lose more time waiting for each other than they gain."""
 
 
-def on_all_cores(
-    function: Callable[[range], Result], array: NDArray[Any], worth_a_core: int = WORTH_A_CORE
-) -> list[Result]:
-    """Call the function for as many parts of an array's rows as cores may be used, at once; the results in order.
+def on_all_cores(function: Callable[[slice], None], array: NDArray[Any], worth_a_core: int = WORTH_A_CORE) -> None:
+    """Call the function for as many parts of an array's rows as cores may be used, at once.
 
     What the function raises for the first part that it refuses is raised.
     """
     cores = max(1, min(usable_cores(), len(array), math.prod(array.shape) // worth_a_core))
-    parts = [range(len(array) * i // cores, len(array) * (i + 1) // cores) for i in range(cores)]
-    if cores == 1:
-        return [function(parts[0])]
-    with ThreadPoolExecutor(cores - 1) as executor:  # this thread is one of them
-        others = [executor.submit(function, part) for part in parts[1:]]
-        return [function(parts[0]), *(other.result() for other in others)]
+    parts = [slice(len(array) * i // cores, len(array) * (i + 1) // cores) for i in range(cores)]
+    with ThreadPoolExecutor(cores) as executor:
+        others = executor.map(function, parts[1:])
+        function(parts[0])  # this thread is one of them
+        list(others)  # raises what they raised

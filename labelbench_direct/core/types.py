@@ -17,8 +17,3 @@ Order: TypeAlias = NDArray[np.signedinteger[Any]]
 """Pool indices along one class's order, in the smaller of two integers that holds them."""
 
 Mask: TypeAlias = NDArray[np.bool_]
-
-
-def index_type(num_examples: int) -> type[np.signedinteger[Any]]:
-    """The smaller of two integers that holds a pool index."""
-    return np.int32 if num_examples < 2**31 else np.int64

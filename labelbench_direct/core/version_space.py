@@ -33,14 +33,10 @@ def initial_version_space(line: OneVsRest) -> VersionSpace:
     Separable labels give the gap between the last of the class and the first of the others; contradicting ones the
     stretch that holds all contradictions; no label of the class everything before the first label.
     """
-    votes = line.votes[line.votes != 0]
-    positions = line.positions[line.votes != 0]
-    members, others = np.flatnonzero(votes > 0), np.flatnonzero(votes < 0)
-    up_to_i = others[0] if len(others) else len(votes)  # so many are annotated up to I
-    before_j = members[-1] + 1 if len(members) else 0
-    low = positions[up_to_i - 1] + 1 if up_to_i > 0 else 0
-    high = positions[before_j] if before_j < len(votes) else line.size
-    return VersionSpace(int(low), int(high))
+    members = np.concatenate(([-1], line.positions[line.votes > 0]))
+    others = np.concatenate((line.positions[line.votes < 0], [line.size]))
+    i, j = members[members < others[0]][-1], others[others > members[-1]][0]
+    return VersionSpace(int(i) + 1, int(j))
 
 
 def shrink(space: VersionSpace, line: OneVsRest, size: int, keep_best: bool) -> VersionSpace:
@@ -53,9 +49,8 @@ def shrink(space: VersionSpace, line: OneVsRest, size: int, keep_best: bool) -> 
     inside = line.part(space.low, space.high)  # its thresholds count from 0
     width, lowest_start, highest_start = min(size - 1, inside.size), 0, inside.size
     if keep_best:
-        best = np.flatnonzero(inside.losses == inside.losses.min())
-        lowest_best = int(inside.positions[best[0] - 1]) + 1 if best[0] > 0 else 0
-        highest_best = int(inside.positions[best[-1]]) if best[-1] < len(inside.positions) else inside.size
+        lowest, highest = inside.best_steps
+        lowest_best, highest_best = int(lowest[0]), int(highest[-1])
         width = max(width, highest_best - lowest_best)
         lowest_start, highest_start = max(0, highest_best - width), lowest_best
     start = _middle_of_best(inside, width, lowest_start, min(highest_start, inside.size - width))

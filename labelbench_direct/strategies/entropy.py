@@ -17,7 +17,7 @@ def negative_entropy(probabilities: Floats) -> Floats:
     """(N,): ``sum_c p_c log2 p_c``, with 0 log 0 = 0. O(N K) time, O(N) memory. Half precision becomes single."""
     entropies: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
 
-    def fill(part: range) -> None:
+    def fill(part: slice) -> None:
         for place, rows in row_blocks(probabilities, part):
             scores = plain(rows)
             np.einsum("nk,nk->n", scores, np.log2(np.maximum(scores, FLOOR)), out=entropies[place])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.engine import blocks, engine_for
-from labelbench_direct.core.scores import on_all_cores
+from labelbench_direct.core.engine import engine_for
+from labelbench_direct.core.passes import plain
+from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
 
@@ -15,9 +16,9 @@ def top_two_margin(probabilities: Floats) -> Floats:
     margins: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
     engine = engine_for(probabilities.shape)
 
-    def fill(part: range) -> None:
-        for place, rows in blocks(probabilities, part, engine):
-            engine.passes.top_two_margin(rows, margins[place])
+    def fill(part: slice) -> None:
+        for place, rows in row_blocks(probabilities, part):
+            engine.passes.top_two_margin(plain(rows), margins[place])
 
     on_all_cores(fill, probabilities)
     return margins

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelbench_direct.core.engine import blocks, engine_for
+from labelbench_direct.core.engine import engine_for
+from labelbench_direct.core.passes import plain
 from labelbench_direct.core.scores import on_all_cores, row_blocks
 from labelbench_direct.core.types import Floats, Indices
 from labelbench_direct.strategies.base import PoolState, PoolStrategy, least
@@ -22,9 +23,9 @@ def rare_class_score(probabilities: Floats, labels: Indices) -> Floats:
     scores: Floats = np.empty(len(probabilities), dtype=np.promote_types(probabilities.dtype, np.float32))
     engine = engine_for(probabilities.shape)
 
-    def fill(part: range) -> None:
-        for place, rows in blocks(probabilities, part, engine):
-            engine.passes.highest_of_others(rows, majority, scores[place])
+    def fill(part: slice) -> None:
+        for place, rows in row_blocks(probabilities, part):
+            engine.passes.highest_of_others(plain(rows), majority, scores[place])
 
     on_all_cores(fill, probabilities)
     return scores
