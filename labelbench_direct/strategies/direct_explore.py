@@ -1,4 +1,4 @@
-"""DIRECT that explores: a share of every budget is drawn from the whole pool, so that no search stays stuck."""
+"""DIRECT that explores: a share of every budget is drawn from the whole pool, a way out for a search that is stuck."""
 
 from __future__ import annotations
 
