@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,25 @@ def test_there_are_the_settings_that_the_evidence_is_to_have():
         else:
             assert one.strategies[0] == "direct"
         assert "; " in one.title, "data, then head"
+
+
+def test_the_parts_of_direct_explore_run_in_every_setting_once():
+    """Those of one half and of the other are all of the evidence's, and what both name is the same trials."""
+    evidence = read_settings(FOLDER, None).values()
+    halves = [read_settings(FOLDER.parent / "explore" / half, None).values() for half in ("choosing", "confirming")]
+    stated = Counter((one.title, level) for half in halves for one in half for level in one.noise)
+    assert stated == Counter({(one.title, level): 1 for one in evidence for level in one.noise})
+    explore = {trial.identifier for half in halves for one in half for trial in one.trials()}
+    for one in evidence:
+        usual = [trial for trial in one.trials() if trial.strategy in _IN_BOTH]
+        assert {trial.identifier for trial in usual} <= explore
+
+
+_IN_BOTH = (
+    {"strategy_name": "direct", "B1": 5},
+    {"strategy_name": "direct_explore", "B1": 5},
+    {"strategy_name": "random"},
+)
 
 
 def test_what_matters_most_comes_first_and_nothing_twice():
