@@ -34,7 +34,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT and ImageNet: 40 minutes, 16 GB, 5 GB of disk
+bench: $(READY)  ## time one selection at the sizes of FMoW, iWildCam, ImageNet-LT and ImageNet: 20 minutes, 16 GB, 5 GB of disk; with LABELBENCH_HOME, LabelBench's too, longer
 	$(BIN)/python tests/benchmarks/selection.py fmow iwildcam imagenet_lt imagenet
 
 bench-strategies: $(READY)  ## time every strategy; with LABELBENCH_HOME, LabelBench's too
