@@ -21,8 +21,8 @@ _WORTH_A_CORE = 2**17
 
 class PoolOrders:
     """Extra memory: 4 bytes for each example and class, half of the scores' in double precision and at most 1.5 GiB;
-    what is sorted at the same time, for each example and thread 24 bytes to 136, half a byte for each class; and a few
-    numbers per example.
+    what is sorted at the same time, for each example and thread 24 bytes to 136, half a byte for each class, and for
+    scores in half precision or on a device at most as much again; and a few numbers per example.
 
     Where not all orders can be held they are sorted group by group, and again when they are wanted again.
     """
