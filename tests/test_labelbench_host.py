@@ -507,7 +507,7 @@ def test_bad_noise_is_refused(config, error, message):
 
 def test_every_configuration_is_json_under_a_kind():
     own = configurations.own_folder()
-    experiments = {own / "experiments", own / "evidence"}  # of another form, for `compare --experiment`
+    experiments = {own / name for name in ("experiments", "evidence", "explore")}  # of another form, for `compare`
     files = [file for file in own.rglob("*.json") if not experiments & set(file.parents)]
     assert files
     for file in files:
