@@ -130,7 +130,8 @@ def test_unlabeled_examples_equal_oracle(drawn, data):
     high = data.draw(st.integers(low, len(line)))
     unlabeled = [i for i in range(low, high) if line[i] is None]
     part = core.part(low, high)
-    assert part.num_unlabeled == len(unlabeled)
+    before = [core.part(0, threshold).num_unlabeled for threshold in (low, high)]
+    assert before[1] - before[0] == part.num_unlabeled == len(unlabeled)
     assert (low + part.unlabeled_positions(np.arange(len(unlabeled)))).tolist() == unlabeled
 
 
