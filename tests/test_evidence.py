@@ -16,12 +16,14 @@ from labelbench_direct.cli import main
 from labelbench_direct.experiment.evidence import FIRST, ordered_trials, read_settings
 from labelbench_direct.experiment.storage import read_lines
 from labelbench_direct.experiment.trial import Settings, run_trial
-from labelbench_direct.report.cases import read_cases
+from labelbench_direct.hosts.metrics import BALANCED_TEST as METRIC
+from labelbench_direct.hosts.metrics import RAREST
+from labelbench_direct.report.cases import Case, read_cases
 from labelbench_direct.report.evidence import write_evidence
-from labelbench_direct.report.statistics import t_interval
+from labelbench_direct.report.evidence_verdicts import goals
+from labelbench_direct.report.statistics import Curves, t_interval
 
 FOLDER = Path(__file__).parent.parent / "configs" / "evidence"
-METRIC = "Balanced Test Accuracy"
 
 
 def test_there_are_the_settings_that_the_evidence_is_to_have():
@@ -95,12 +97,13 @@ def test_the_pages_numbers_are_those_of_the_lines(finished, tmp_path):
     experiment, folder = finished
     write_evidence({"digits": experiment}, folder, tmp_path / "evidence.md", ["a note"])
     text = (tmp_path / "evidence.md").read_text()
-    final, rounds = {}, {}
+    final, rarest, rounds = {}, {}, {}
     for trial in experiment.trials():
         lines = read_lines(folder / trial.identifier / "rounds.jsonl")
         if trial.noise == 0.2 and lines:
             key = (trial.strategy["strategy_name"], trial.strategy.get("B1"), trial.seed)
             final[key] = lines[-1]["metrics"][METRIC]
+            rarest[key] = lines[-1]["metrics"][RAREST]
             rounds[key] = sum(line["metrics"][METRIC] for line in lines) / len(lines)
     noisy = text[text.index("### Digits; MLP head; 20% wrong labels") :]
     noisy = noisy[: noisy.index("## What is missing")]
@@ -109,6 +112,7 @@ def test_the_pages_numbers_are_those_of_the_lines(finished, tmp_path):
         cells = next(line for line in noisy.splitlines() if line.startswith(f"| {name} ")).replace("*", "").split("|")
         own = [final[strategy, parallel, seed] for seed in range(seeds)]
         assert [cell.strip() for cell in cells[2:5]] == [str(seeds), f"{sum(own) / seeds:.3f}", f"{min(own):.3f}"]
+        assert cells[9].strip() == f"{sum(rarest[strategy, parallel, seed] for seed in range(seeds)) / seeds:.0f}"
         if name != "direct" and seeds > 2:
             leads = [rounds[strategy, parallel, seed] - rounds["direct", 5, seed] for seed in range(seeds)]
             assert cells[6].strip().startswith(f"{sum(leads) / seeds:+.3f} [")
@@ -132,6 +136,28 @@ def test_verdicts_follow_the_intervals(finished):
         means = {name: (own.metrics[METRIC].mean(axis=1) - direct[: len(own.seeds)]).mean()
                  for name, own in case.curves.items()}  # fmt: skip
         assert case.best()[0] == max(means, key=means.get)
+
+
+def test_a_goal_that_is_missed_says_where_and_why():
+    def curves(height, found):
+        """Three seeds, two rounds."""
+        values = np.array([[height, height + 0.01 * seed] for seed in range(3)])
+        return Curves(np.array([10.0, 20.0]), {METRIC: values, RAREST: np.full((3, 2), found)}, (0, 1, 2))
+
+    def case(title, others):
+        own = {"direct": curves(0.7, 12), "random": curves(0.6, 3)} | others
+        return Case(title, f"{title}; a head", 0.1, "a head", title, own, dict.fromkeys(own), dict.fromkeys(own, 3))
+
+    won, lost = case("Won", {"margin": curves(0.65, 5)}), case("Lost", {"margin": curves(0.75, 5)})
+    only_won, both = goals([won]), goals([won, lost])
+    assert "- **Yes**: `direct` best or level" in only_won[1]
+    assert "In the one setting." in only_won[1]
+    verdict, where, _, why, *_ = both[1].splitlines()
+    assert verdict.startswith("- **No**: `direct` best or level")
+    assert verdict.endswith("Not so in 1 of 2:")
+    assert where == "  - Lost, 10% wrong labels (a head): -0.050 against margin (12, 5)"
+    assert why.startswith("  Why: ")
+    assert "no trials of it are finished" in both[2], "there is no direct_explore"
 
 
 def test_all_settings_together_are_those_of_the_lines(finished, tmp_path):

@@ -12,7 +12,7 @@ from labelbench_direct.experiment.noise import GIVEN, Noise, describe_noise
 from labelbench_direct.experiment.pools import ROUNDS, tell_apart
 from labelbench_direct.experiment.schema import Experiment, Trial
 from labelbench_direct.experiment.storage import read_lines
-from labelbench_direct.hosts.metrics import BALANCED_TEST
+from labelbench_direct.hosts.metrics import BALANCED_TEST, RAREST
 from labelbench_direct.report.drawing import plain
 from labelbench_direct.report.read import read_trial
 from labelbench_direct.report.results import NUM_LABELED, TrialResult
@@ -195,5 +195,6 @@ def _seconds(trials: Sequence[TrialResult]) -> float | None:
 
 def _curves(trials: Sequence[TrialResult]) -> Curves:
     ordered = sorted(trials, key=lambda trial: trial.seed)
-    metrics = {METRIC: np.array([trial.metrics[METRIC] for trial in ordered])}
+    known = [name for name in (METRIC, RAREST) if all(name in trial.metrics for trial in ordered)]
+    metrics = {name: np.array([trial.metrics[name] for trial in ordered]) for name in known}
     return Curves(ordered[0].metrics[NUM_LABELED], metrics, tuple(trial.seed for trial in ordered))

@@ -13,6 +13,7 @@ from labelbench_direct.experiment.noise import GIVEN
 from labelbench_direct.experiment.schema import Experiment
 from labelbench_direct.experiment.storage import make_folder, read_lines
 from labelbench_direct.experiment.trial import TIMES
+from labelbench_direct.hosts.metrics import RAREST
 from labelbench_direct.report.cases import DIRECT, METRIC, Case, read_cases
 from labelbench_direct.report.drawing import drawing, png_bytes
 from labelbench_direct.report.evidence_figures import draw_cases, draw_leads
@@ -130,7 +131,7 @@ def _case(case: Case) -> list[str]:
     elif pool:
         parts.append(f"{pool}.")
     rows = [["", "seeds", "final", "worst seed", "area", "lead over direct, 95%", "direct saves", "saves of direct's",
-             "s per selection"]]  # fmt: skip
+             "rarest", "s per selection"]]  # fmt: skip
     best = max(case.curves, key=lambda name: case.final(name).mean())
     for name, own in case.curves.items():
         finals = case.final(name)
@@ -140,7 +141,8 @@ def _case(case: Case) -> list[str]:
             name, str(len(own.seeds)), f"**{mean}**" if name == best else mean, f"{finals.min():.3f}",
             f"{own.area(METRIC).mean():.3f}",
             "" if by is None else f"{by.value:+.3f} [{by.low:+.3f}, {by.high:+.3f}]",
-            *_savings(case, name), "" if (seconds := case.seconds[name]) is None else f"{seconds:.3f}",
+            *_savings(case, name), f"{own.mean(RAREST)[-1]:,.0f}" if RAREST in own.metrics else "",
+            "" if (seconds := case.seconds[name]) is None else f"{seconds:.3f}",
         ])  # fmt: skip
     return [*parts, markdown(rows)]
 

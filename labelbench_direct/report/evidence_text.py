@@ -2,8 +2,8 @@
 
 INTRODUCTION = """\
 Written by `make evidence` from {trials} finished trials of {settings} settings ({seeds} paired seeds each), {hours}
-hours of selecting and training in all, by the clock of cores that had other work too. The question: which strategy
-for which data, where some classes are rare, with and without wrong labels?
+hours of one core's selecting and training in all. The question: which strategy for which data, where some classes are
+rare, with and without wrong labels?
 
 Every trial: {sizes}, the first drawn at random, the others those that the strategy asks for; after
 each round a head trained from scratch. The measure is balanced test accuracy: *final* after the last round, *lead* the
@@ -34,8 +34,26 @@ CLEAN_LINEAR = """\
 DIRECT: labels from one narrow stretch around a threshold don't represent a class."""
 
 GOALS_NOTE = """\
-What this project set out to show, and whether the trials show it (*worse*: beyond the 95% interval). What was tried
-for `direct_explore`: [explore.md](explore.md)."""
+What this project set out to show, and whether the trials show it (*worse*: beyond the 95% interval); in brackets the
+labeled examples of the rarest class, ours and the other's. What was tried: for `direct` the choices that the paper
+leaves open ([choices.md](choices.md)), for `direct_explore` some thirty rules ([explore.md](explore.md))."""
+
+WHY_NOT_BEST = """\
+Why: not for want of rare examples, as the brackets show. DIRECT's labels come from one narrow stretch of each class's
+order, and where few labels are wrong that serves a head on frozen features badly, as it does without wrong labels. That
+`direct_explore` is ahead of `direct` in some of these settings, with fewer of the rarest class, says the same."""
+
+WHY_WORSE = """\
+Why: the share that explores brings mostly common examples, so fewer of the rarest class are labeled (brackets)."""
+
+WHY_BELOW_RANDOM = """\
+Why: where most seeds are below it, random sampling is itself level with `direct` or ahead of it: few labels are wrong,
+and in a pool not too imbalanced it meets enough rare examples. Where a few seeds are, nearly all labels that say the
+rarest class are wrong, and a search that starts from those has little to go by."""
+
+WHY_NOT_SAVED = """\
+Why: the best other strategy ends close to `direct` or above it, so there is little to save. The paper's savings are of
+whole networks trained with FlexMatch; these are heads on frozen features."""
 
 OVERALL_NOTE = """\
 Also the options of `direct` that the paper leaves open ([choices.md](choices.md)), and B_parallel 1 and 20 instead of
@@ -46,8 +64,9 @@ where labels are wrong, end below random sampling's mean; in brackets those of `
 TABLE_NOTE = """\
 final: balanced test accuracy with all labels, mean over seeds, the highest in bold; worst seed: the lowest of them.
 area: the mean height of the curve. direct saves: the share of a strategy's labels that `direct` doesn't need to reach
-its final mean; saves of direct's: the reverse; *never*: it is not reached. s per selection: wall-clock seconds on a
-machine that had other work too, so an upper bound."""
+its final mean; saves of direct's: the reverse; *never*: it is not reached. rarest: how many of the labeled examples are
+truly of the class that has fewest of them, the mean. s per selection: wall-clock seconds, as many trials at once as
+cores, so an upper bound."""
 
 LEFT_OUT = """\
 Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait` and

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import indent
 
 import numpy as np
 
 from labelbench_direct.experiment.noise import GIVEN, Noise
+from labelbench_direct.hosts.metrics import RAREST
 from labelbench_direct.report.cases import DIRECT, METRIC, Case
-from labelbench_direct.report.evidence_text import CLEAN_LINEAR, GOALS_NOTE, HEADS
+from labelbench_direct.report.evidence_text import (
+    CLEAN_LINEAR,
+    GOALS_NOTE,
+    HEADS,
+    WHY_BELOW_RANDOM,
+    WHY_NOT_BEST,
+    WHY_NOT_SAVED,
+    WHY_WORSE,
+)
 from labelbench_direct.report.statistics import saved
 from labelbench_direct.report.summary import markdown
 
@@ -164,41 +174,42 @@ def goals(cases: Sequence[Case]) -> list[str]:
     noisy = [case for case in cases if case.is_noisy and DIRECT in case.curves]
     return [
         GOALS_NOTE,
-        *[
-            _goal(f"`direct` best or level with the best of the other strategies, wherever labels are wrong ({head})",
-                  [case for case in noisy if case.head == head], _is_best)
-            for head in dict.fromkeys(case.head for case in noisy)
-        ],
+        _goal("`direct` best or level with the best of the other strategies, wherever labels are wrong",
+              noisy, _is_best, WHY_NOT_BEST),
         _goal(f"`{EXPLORE}` nowhere worse than `direct`", [case for case in cases if EXPLORE in case.curves],
-              lambda case: _failed(_verdict(case, EXPLORE, DIRECT) == "behind", case, EXPLORE, DIRECT)),
+              lambda case: _failed(_verdict(case, EXPLORE, DIRECT) == "behind", case, EXPLORE, DIRECT), WHY_WORSE),
         _goal(
             f"`{EXPLORE}` at least level with `galaxy` where a class has no label at first (digits, 1:99)",
             [case for case in cases if case.experiment == "digits_unseen" and {EXPLORE, "galaxy"} <= set(case.curves)],
             lambda case: _failed(_verdict(case, EXPLORE, "galaxy") == "behind", case, EXPLORE, "galaxy"),
         ),
         _goal(f"no seed of `{EXPLORE}` below random sampling's mean, wherever labels are wrong",
-              [case for case in noisy if EXPLORE in case.curves and "random" in case.curves], _worst_seed),
+              [case for case in noisy if EXPLORE in case.curves and "random" in case.curves], _worst_seed,
+              WHY_BELOW_RANDOM),
         _goal("annotators' own labels, K 3 and 1:99: 60% of the labels saved against random sampling, 40% against the "
               "best other strategy",
-              [case for case in noisy if case.noise == GIVEN and case.experiment.startswith(_SAVING)], _saves),
+              [case for case in noisy if case.noise == GIVEN and case.experiment.startswith(_SAVING)], _saves,
+              WHY_NOT_SAVED),
     ]  # fmt: skip
 
 
-def _goal(text: str, cases: Sequence[Case], fails: Callable[[Case], str]) -> str:
+def _goal(text: str, cases: Sequence[Case], fails: Callable[[Case], str], why: str = "") -> str:
     if not cases:
         return f"- **Not known**: {text}: no trials of it are finished."
-    failures = [why for case in cases if (why := fails(case))]
-    verdict = "No" if failures else "Yes"
-    where = "the one setting" if len(cases) == 1 else f"all {len(cases)} settings"
-    said = f"Not so in {len(failures)} of {len(cases)}: {'; '.join(failures)}." if failures else f"In {where}."
-    return f"- **{verdict}**: {text}. {said}"
+    failures = [failure for case in cases if (failure := fails(case))]
+    if not failures:
+        return f"- **Yes**: {text}. In {'the one setting' if len(cases) == 1 else f'all {len(cases)} settings'}."
+    listed = "\n".join(f"  - {failure}" for failure in failures)
+    said = f"- **No**: {text}. Not so in {len(failures)} of {len(cases)}:\n{listed}"
+    return f"{said}\n\n{indent(why, '  ')}" if why else said
 
 
 def _failed(is_failure: bool, case: Case, name: str, other: str) -> str:
     by = case.lead(name, other)
     if not is_failure or by is None:
         return ""
-    return f"{case.data}, {case.noise_title} ({case.head}): {by.value:+.3f} against {other}"
+    found = [f"{own.mean(RAREST)[-1]:,.0f}" for own in (case.curves[name], case.curves[other]) if RAREST in own.metrics]
+    return f"{case.data}, {case.noise_title} ({case.head}): {by.value:+.3f} against {other} ({', '.join(found)})"
 
 
 def _is_best(case: Case) -> str:
