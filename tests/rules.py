@@ -5,6 +5,7 @@ with.
 import itertools
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import oracle
@@ -66,7 +67,7 @@ def direct_explore(probabilities, labeled, annotate, budget, parallel, rng, opti
     while True:
         named = set(labels.values())
         unknown = sum(k not in named or not named - {k} for k in range(num_classes))
-        left = round(budget * (explore + (1 - explore) * unknown / num_classes)) - len(queries)
+        left = round(budget * (explore + (1 - explore) * Fraction(unknown, num_classes))) - len(queries)
         if left <= 0:
             break
         for index in drawn[len(queries) :][: min(left, parallel)]:

@@ -1,6 +1,7 @@
 """Each strategy against its rule in plain loops."""
 
 from dataclasses import asdict
+from fractions import Fraction
 from unittest import mock
 
 import numpy as np
@@ -158,12 +159,26 @@ def test_direct_explore(pool, budget, parallel, seed, options, explore):
     budget = min(budget, pool.num_unlabeled)
     stated = {} if explore is None else {"explore": explore}
     chosen = direct_explore(pool, budget, parallel, seed, **asdict(options), **stated)
-    share = 1 / (2 * pool.num_classes) if explore is None else explore
+    share = Fraction(1, 2 * pool.num_classes) if explore is None else Fraction(explore)
     known = {index: pool.labels[index] for index in pool.labeled.tolist()}
     rng = np.random.default_rng(seed)
     assert chosen.tolist() == rules.direct_explore(
         pool.probabilities, known, pool.labels.__getitem__, budget, parallel, rng, options, share
     )
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "unknown", "budget", "explored"), [(10, 1, 100, 14), (5, 2, 75, 34), (6, 4, 18, 12)]
+)
+def test_the_share_that_explores_is_rounded_exactly(num_classes, unknown, budget, explored):
+    """14.5, 34.5 and 12.5 go to the even number, whatever floats make of them."""
+    labels, labeled = np.arange(300) % (num_classes - unknown), np.arange(20)
+    dataset = standins.Dataset(labels, labeled, num_classes)
+    scores = np.random.default_rng(1).dirichlet(np.ones(num_classes), size=300)
+    strategy = DirectExploreStrategy({}, dataset, np.random.default_rng(0))
+    chosen = strategy.select(standins.Trainer(scores, None), budget)
+    drawn = np.random.default_rng(0).choice(np.arange(20, 300), size=budget, replace=False)
+    assert np.logical_and.accumulate(chosen == drawn).sum() == explored
 
 
 @given(pools(), st.integers(0, 12), st.integers(1, 6), seeds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,15 @@ class DirectExploreStrategy(DirectStrategy):
     ) -> tuple[Indices, Indices]:
         """The examples that explore, in the order of asking, and their labels."""
         num_classes = pool.probabilities.shape[1]
-        share = 1 / (2 * num_classes) if self._explore is None else self._explore
+        share = Fraction(1, 2 * num_classes) if self._explore is None else Fraction(self._explore)
         drawn = rng.choice(pool.unlabeled, size=budget, replace=False)  # the most that may be needed
         is_named = np.isin(np.arange(num_classes), pool.labels)
         labels = np.zeros(0, dtype=np.int64)
         while True:
             named = np.count_nonzero(is_named)
-            unknown = 1 if named < 2 else 1 - named / num_classes  # of one class alone there is no threshold either
-            batch = drawn[len(labels) : round(budget * (share + (1 - share) * unknown))][: self._parallel]
+            unknown = num_classes if named < 2 else num_classes - named  # of one class alone there is no threshold
+            most = round(budget * (share + (1 - share) * Fraction(int(unknown), num_classes)))
+            batch = drawn[len(labels) : most][: self._parallel]
             if len(batch) == 0:
                 return drawn[: len(labels)], labels
             answers = annotator(batch)
