@@ -23,7 +23,7 @@ figures: $(READY)  ## the twins of the paper's figures 4, 5 and 6, on real image
 		$(BIN)/labelbench-direct compare --experiment configs/experiments/fig$${figure}_twin.json || exit; \
 	done
 
-evidence: $(READY)  ## run the evidence at the paper's size, some hours, and write docs/evidence.md; needs data: docs/features.md
+evidence: $(READY)  ## run the evidence at the paper's size, two to three hours on two cores, and write docs/evidence.md; needs data: docs/features.md
 	$(BIN)/labelbench-direct evidence
 
 test: $(READY)  ## run the tests

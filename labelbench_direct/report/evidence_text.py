@@ -40,8 +40,8 @@ leaves open ([choices.md](choices.md)), for `direct_explore` some thirty rules (
 
 WHY_NOT_BEST = """\
 Why: not for want of rare examples, as the brackets show. DIRECT's labels come from one narrow stretch of each class's
-order, and where few labels are wrong that serves a head on frozen features badly, as it does without wrong labels. That
-`direct_explore` is ahead of `direct` in some of these settings, with fewer of the rarest class, says the same."""
+order, and where wrong labels are few or do little harm that serves a head on frozen features badly, as it does without
+any. That `direct_explore`, with fewer of the rarest class, is ahead of `direct` in some of them says the same."""
 
 WHY_WORSE = """\
 Why: the share that explores brings mostly common examples, so fewer of the rarest class are labeled (brackets)."""
