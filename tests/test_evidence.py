@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 from sweeps import SMALL
 
+from labelbench_direct import __version__
 from labelbench_direct.cli import main
 from labelbench_direct.experiment.evidence import FIRST, ordered_trials, read_settings
 from labelbench_direct.experiment.storage import read_lines
@@ -194,6 +195,27 @@ def test_all_settings_together_are_those_of_the_lines(finished, tmp_path):
         assert cells[4].startswith(f"{max(leads):+.3f} [")
         assert cells[5].startswith(f"{min(leads):+.3f} [")
         assert cells[6:] == [f"{stuck} ({direct_stuck})", f"{below} ({direct_below})"]
+
+
+def test_the_page_says_what_its_trials_ran_with(finished, tmp_path):
+    experiment, folder = finished
+    shutil.copytree(folder, tmp_path / "results")
+    mixed = "trials of different versions are compared (labelbench_direct "
+
+    def page():
+        write_evidence({"digits": experiment}, tmp_path / "results", tmp_path / "evidence.md", [])
+        return (tmp_path / "evidence.md").read_text()
+
+    assert f"labelbench_direct {__version__}, " in page()
+    header = tmp_path / "results" / experiment.trials()[1].identifier / "trial.json"
+    stated = json.loads(header.read_text())
+    stated["versions"]["LabelBench"] = "a commit"  # which only trials have that need it
+    header.write_text(json.dumps(stated))
+    assert mixed not in page()
+    stated["versions"]["labelbench_direct"] = "0.0.1"
+    header.write_text(json.dumps(stated))
+    assert mixed in page()
+    assert "labelbench_direct 0.0.1" in page()
 
 
 def test_trials_of_different_contents_of_one_file_are_not_mixed(finished, tmp_path):

@@ -19,6 +19,7 @@ from labelbench_direct.report.drawing import drawing, png_bytes
 from labelbench_direct.report.evidence_figures import draw_cases, draw_leads
 from labelbench_direct.report.evidence_text import HOW, INTRODUCTION, LEFT_OUT, OVERALL_NOTE, TABLE_NOTE
 from labelbench_direct.report.evidence_verdicts import goals, maps, overall, short, verdicts, weights
+from labelbench_direct.report.groups import note_versions
 from labelbench_direct.report.page import write_bytes, write_text
 from labelbench_direct.report.results import TrialResult
 from labelbench_direct.report.statistics import saved
@@ -46,6 +47,7 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
         raise ValueError(f"there is no finished trial in {results}")
     make_folder(page.parent)
     missing = _missing(cases)
+    note_versions(trials, "This page", notes)
     pictures = []
     figures: dict[str, Callable[[], Figure | None]] = {
         "annotators": lambda: draw_cases(shown, GIVEN),
@@ -92,7 +94,7 @@ def write_evidence(experiments: Mapping[str, Experiment], results: Path, page: P
         missing,
         *notes,
         LEFT_OUT,
-        HOW,
+        HOW.format(versions=_versions(trials)),
     ]  # fmt: skip
     write_text(page, "\n\n".join(parts) + "\n")
     return missing
@@ -116,6 +118,12 @@ def _hours(trials: Sequence[TrialResult]) -> float:
     for trial in trials:
         seconds += sum(line["select"] + line.get("train", 0) for line in read_lines(trial.path / TIMES))
     return seconds / 3600
+
+
+def _versions(trials: Sequence[TrialResult]) -> str:
+    """What the trials ran with, where they differ each of it."""
+    found = dict.fromkeys(f"{name} {version}" for trial in trials for name, version in trial.versions.items())
+    return ", ".join(found)
 
 
 def _case(case: Case) -> list[str]:

@@ -71,9 +71,10 @@ cores, so an upper bound."""
 LEFT_OUT = """\
 Left out on purpose: `confidence` and `entropy` with two classes, where they select what `margin` does; `bait` and
 `similar`, whose selections take 3 or 4 seconds of processor time, a minute and more for a trial. `coreset`, `base` and
-`cluster_margin` take a quarter of that, and have five seeds. So has `direct_labelbench`, LabelBench's own `direct` from
-a checkout (LABELBENCH_HOME), given the labels that annotators gave: with two classes 1:99 and with three, and with 20
-labels at a time, where a selection takes half a second; with 5 it takes a minute. *MLP head*: a few settings only."""
+`cluster_margin` take .2 to .7 seconds, ten times what `direct` takes, and have five seeds; with twenty the whole would
+take a quarter longer. Five has `direct_labelbench`, too, LabelBench's own `direct` from a checkout (LABELBENCH_HOME),
+given the labels that annotators gave: with two classes 1:99 and with three, and with 20 labels at a time, where a
+selection takes half a second or more; with 5 it takes a minute. *MLP head*: a few settings only."""
 
 HOW = """\
 ## How to make this page again
@@ -85,4 +86,5 @@ make evidence      # every trial that is missing, then this page; start it again
 The settings are the files of configs/evidence. The data: [features.md](features.md) says how to make
 `cifar10n_features.npz` and `tweets_features.npz` from the published sources, and where to put them; Fashion-MNIST is
 Debian's package dataset-fashion-mnist or torchvision's files. A trial is named by its configuration and repeats to
-the digit with the same versions of numpy, scipy and torch on the same kind of processor."""
+the digit with the same versions of this package, numpy, scipy and torch on the same kind of processor. These ran with
+{versions}."""

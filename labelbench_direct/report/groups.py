@@ -43,7 +43,7 @@ def group(trials: Sequence[TrialResult], notes: list[str]) -> list[Group]:
         ordered = {name: sorted(members[name], key=lambda trial: trial.seed) for name in names}
         curves = {name: _curves(name, own, setting, notes) for name, own in ordered.items()}
         _note_seeds(curves, setting, notes)
-        _note_versions([trial for own in ordered.values() for trial in own], setting, notes)
+        note_versions([trial for own in ordered.values() for trial in own], setting.place, notes)
         groups.append(Group(setting, curves, ordered))
     if len({(one.setting.dataset, one.setting.batch_size, one.setting.model) for one in groups}) > 1:
         notes.append(f"these are {len(groups)} settings of more than one experiment: each is shown by itself")
@@ -145,16 +145,17 @@ def _note_seeds(curves: dict[str, Curves], setting: Setting, notes: list[str]) -
             )
 
 
-def _note_versions(trials: Sequence[TrialResult], setting: Setting, notes: list[str]) -> None:
+def note_versions(trials: Sequence[TrialResult], place: str, notes: list[str]) -> None:
+    """Add to ``notes`` which versions differ among trials that are compared, if any do."""
     told = [trial.versions for trial in trials if trial.versions]
     differing = []
     for name in dict.fromkeys(name for versions in told for name in versions):
-        found = list(dict.fromkeys(versions.get(name, "none") for versions in told))
+        found = list(dict.fromkeys(versions[name] for versions in told if name in versions))
         if len(found) > 1:
             differing.append(f"{name} {' and '.join(found)}")
     if differing:
         notes.append(
-            f"{setting.place}: trials of different versions are compared ({', '.join(differing)}), which may select "
+            f"{place}: trials of different versions are compared ({', '.join(differing)}), which may select "
             "and train differently: to be sure, run all of them again with one, in another folder"
         )
 
