@@ -208,8 +208,9 @@ def _failed(is_failure: bool, case: Case, name: str, other: str) -> str:
     by = case.lead(name, other)
     if not is_failure or by is None:
         return ""
+    said = f"{case.data}, {case.noise_title} ({case.head}): {by.value:+.3f} against {other}"
     found = [f"{own.mean(RAREST)[-1]:,.0f}" for own in (case.curves[name], case.curves[other]) if RAREST in own.metrics]
-    return f"{case.data}, {case.noise_title} ({case.head}): {by.value:+.3f} against {other} ({', '.join(found)})"
+    return f"{said} ({', '.join(found)})" if found else said
 
 
 def _is_best(case: Case) -> str:

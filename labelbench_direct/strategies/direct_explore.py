@@ -73,7 +73,7 @@ class DirectExploreStrategy(DirectStrategy):
         while True:
             named = np.count_nonzero(is_named)
             unknown = num_classes if named < 2 else num_classes - named  # of one class alone there is no threshold
-            most = round(budget * (share + (1 - share) * Fraction(int(unknown), num_classes)))
+            most = round(budget * (share + (1 - share) * Fraction(unknown, num_classes)))
             batch = drawn[len(labels) : most][: self._parallel]
             if len(batch) == 0:
                 return drawn[: len(labels)], labels
